@@ -3,11 +3,13 @@
 //! Follows `pkg/apis/flagger/v1beta1/` of Flagger v1.44.0. Only the fields that some modelled provider reads are here.
 
 pub mod alert_provider;
+pub mod dialect;
 pub mod metric_template;
 pub mod spec;
 pub mod status;
 
 pub use alert_provider::AlertProvider;
+pub use dialect::{Provider, Rules};
 pub use metric_template::MetricTemplate;
 pub use spec::{Analysis, CanarySpec, Metric, ThresholdRange, Webhook};
 pub use status::{CanaryStatus, Phase};

@@ -13,11 +13,10 @@
 //! - Notices arrive in the order in which Flagger would have emitted them.
 
 pub mod cluster;
-pub mod dialect;
 pub mod event;
 pub mod object;
 
-pub use dialect::{Provider, Rules};
+pub use crate::canary::{Provider, Rules};
 pub use event::{Alert, AlertField, Event, EventType, Gauge, Notice, Severity};
 pub use object::{Kind, Object, ObjectRef};
 

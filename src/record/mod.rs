@@ -1,1 +1,275 @@
-//! To come.
+//! What one run leaves behind, whoever drove it: ticks, events, measured values, traffic, outcome.
+//!
+//! Times count from the tick that detected the new revision (for a run that never started: the scenario's zero).
+//! No wall-clock time, host, thread count or output path is in it, so two runs compare byte for byte.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::canary::{Phase, Provider, Rules};
+use crate::engine::{Bound, EventType, QuerySource};
+use crate::time::{Span, Timestamp};
+
+/// Version of the record's shape.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Version of rollcast.
+    pub rollcast_version: String,
+    /// Name of the scenario.
+    pub scenario_name: String,
+    /// The effective scenario and manifests.
+    pub scenario: Value,
+    /// Seed of the run.
+    pub seed: u64,
+    /// How thresholds were read.
+    pub rules: Rules,
+    /// What realised the weights.
+    pub provider: Option<Provider>,
+    /// `<canary>.<namespace>`.
+    pub canary: String,
+    /// The analysis interval in force.
+    pub interval: Span,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The Canary's phase at the end.
+    pub phase: Phase,
+    /// When promotion (the copy) or rollback was decided.
+    pub decided_at: Option<Timestamp>,
+    /// When the phase became Succeeded or Failed.
+    pub finished_at: Option<Timestamp>,
+    /// When the run ended.
+    pub ended_at: Timestamp,
+    /// Weights as they were set, with the checks that judged them.
+    pub timeline: Vec<TimelineRow>,
+    /// Every tick, warm-up included.
+    pub ticks: Vec<TickRecord>,
+    /// Every event, warm-up included.
+    pub events: Vec<EventRecord>,
+    /// A row a second from time zero on.
+    pub traffic: Vec<TrafficSecond>,
+    /// Requests from time zero on.
+    pub requests: RequestTotals,
+    /// Latency of all requests from time zero on.
+    pub latency: Latency,
+    /// What a person should know about how it ended, most important first.
+    pub findings: Vec<Finding>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The primary runs the new version.
+    Promoted,
+    /// All traffic went back to the primary.
+    RolledBack,
+    /// The primary did not get ready with the new version.
+    PromotionFailed,
+    /// The horizon came first.
+    Undecided,
+    /// No new revision was seen.
+    NotStarted,
+}
+
+impl Outcome {
+    /// As files and scenarios write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Promoted => "promoted",
+            Outcome::RolledBack => "rolled-back",
+            Outcome::PromotionFailed => "promotion-failed",
+            Outcome::Undecided => "undecided",
+            Outcome::NotStarted => "not-started",
+        }
+    }
+}
+
+/// A weight as it was set.
+#[derive(Clone, Debug, Serialize)]
+pub struct TimelineRow {
+    /// When it was set.
+    pub at: Timestamp,
+    /// The phase after that tick.
+    pub phase: Phase,
+    /// Percent for the primary, as requested.
+    pub primary_weight: i64,
+    /// Percent for the canary, as requested.
+    pub canary_weight: i64,
+    /// Share of the requests that the canary's pods served until the next row; `None` without requests.
+    pub canary_share: Option<f64>,
+    /// What happened, in a few words: `new revision detected`, `promotion decided`, `rolled back`.
+    pub note: Option<String>,
+    /// Checks that judged this weight.
+    pub checks: Vec<CheckRow>,
+}
+
+/// A check on the timeline.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckRow {
+    /// When it was made.
+    pub at: Timestamp,
+    /// The metric's name.
+    pub metric: String,
+    /// Which of the entry's checks it is.
+    pub source: QuerySource,
+    /// What the query returned.
+    pub value: Option<f64>,
+    /// What it was held against.
+    pub bound: Option<Bound>,
+    /// Whether it held.
+    pub passed: bool,
+}
+
+/// One tick.
+#[derive(Clone, Debug, Serialize)]
+pub struct TickRecord {
+    /// When.
+    pub at: Timestamp,
+    /// The phase it ended with.
+    pub phase: Phase,
+    /// What it came to: `idle`, `advanced`, `halted`, ...
+    pub decision: String,
+    /// Percent for the primary after it.
+    pub primary_weight: i64,
+    /// Percent for the canary after it.
+    pub canary_weight: i64,
+    /// `status.failedChecks` after it.
+    pub failed_checks: i64,
+    /// `status.iterations` after it.
+    pub iterations: i64,
+    /// The primary's pods.
+    pub primary_replicas: Replicas,
+    /// The canary's pods.
+    pub canary_replicas: Replicas,
+    /// What it asked Prometheus.
+    pub queries: Vec<QueryRecord>,
+}
+
+/// Pods of one Deployment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Replicas {
+    /// `spec.replicas`.
+    pub wanted: i32,
+    /// Ready pods.
+    pub ready: i32,
+}
+
+/// One query, what it saw and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct QueryRecord {
+    /// The metric's name.
+    pub metric: String,
+    /// Which of the entry's checks asked.
+    pub source: QuerySource,
+    /// The text as sent.
+    pub text: String,
+    /// When Prometheus evaluated it.
+    pub evaluated_at: Timestamp,
+    /// What it saw, selector by selector.
+    pub selectors: Vec<SelectorSeen>,
+    /// What it returned; `None` where there was no value.
+    pub value: Option<f64>,
+    /// What it was held against.
+    pub bound: Option<Bound>,
+    /// Whether it held.
+    pub passed: bool,
+    /// Flagger's message, where it did not.
+    pub message: Option<String>,
+    /// What the canary's users really got in the query's window, in the query's unit, where the meaning of the query is known.
+    pub truth: Option<f64>,
+}
+
+/// What one selector of a query saw.
+#[derive(Clone, Debug, Serialize)]
+pub struct SelectorSeen {
+    /// The selector as written.
+    pub selector: String,
+    /// The series it matched and their samples in the window.
+    pub series: Vec<SeriesSeen>,
+}
+
+/// A series and its samples in a window.
+#[derive(Clone, Debug, Serialize)]
+pub struct SeriesSeen {
+    /// Its labels, as Prometheus prints them.
+    pub labels: String,
+    /// Time and value.
+    pub samples: Vec<(Timestamp, f64)>,
+}
+
+/// One event.
+#[derive(Clone, Debug, Serialize)]
+pub struct EventRecord {
+    /// When.
+    pub at: Timestamp,
+    /// Normal or Warning.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// The bare message.
+    pub message: String,
+}
+
+/// One second of traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct TrafficSecond {
+    /// Start of the second, in seconds.
+    pub at_s: i64,
+    /// Requests that arrived.
+    pub requests: u64,
+    /// Of these, answered with 5xx.
+    pub failed: u64,
+    /// Of the arrived, served by the canary's pods.
+    pub canary: u64,
+    /// Of these, answered with 5xx.
+    pub canary_failed: u64,
+    /// 50 % were at most so slow; 0 without requests.
+    pub p50_ms: f64,
+    /// 99 % were at most so slow; 0 without requests.
+    pub p99_ms: f64,
+    /// Percent requested for the canary.
+    pub canary_weight: i64,
+    /// The primary's ready pods at the end of the second.
+    pub primary_ready: i32,
+    /// The canary's ready pods at the end of the second.
+    pub canary_ready: i32,
+}
+
+/// Requests of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RequestTotals {
+    /// All.
+    pub total: u64,
+    /// Answered with 5xx.
+    pub failed: u64,
+    /// Served by the canary's pods (exposure).
+    pub canary: u64,
+    /// Of these, answered with 5xx.
+    pub canary_failed: u64,
+}
+
+/// Latency that users saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// Median.
+    pub p50_ms: f64,
+    /// 90 % were at most so slow.
+    pub p90_ms: f64,
+    /// 99 % were at most so slow.
+    pub p99_ms: f64,
+    /// The slowest.
+    pub max_ms: f64,
+}
+
+/// Something a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A word for programs: `scrape-interval`, `diluted`, `builtin-shadows-template`.
+    pub code: String,
+    /// A sentence or two for people, ending with what to change where there is something.
+    pub text: String,
+}

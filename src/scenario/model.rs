@@ -1,0 +1,274 @@
+//! The effective scenario, as data. Times are [`Span`]s from the scenario's zero, service times whole nanoseconds,
+//! rates requests per second, ratios fractions.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::canary::{AlertProvider, Canary, MetricTemplate, Provider, Rules};
+use crate::k8s::{
+    ConfigMap, Deployment, HorizontalPodAutoscaler, HttpRoute, Ingress, Secret, Service,
+};
+use crate::time::Span;
+
+/// One rollout to simulate.
+#[derive(Clone, Debug, Serialize)]
+pub struct Scenario {
+    /// Path under `scenarios/` without `.toml`, else the file's stem.
+    pub name: String,
+    /// One line for people.
+    pub title: String,
+    /// How thresholds are read.
+    pub rules: Rules,
+    /// Overrides the Canary's provider and the controller's flag.
+    pub provider: Option<Provider>,
+    /// Seed and length.
+    pub run: Run,
+    /// The controller's flags.
+    pub flagger: Flagger,
+    /// What users send.
+    pub traffic: Traffic,
+    /// The ingress controller.
+    pub ingress: IngressController,
+    /// Who measures.
+    pub prometheus: Prometheus,
+    /// How pods and controllers behave, beyond what the manifests say.
+    pub cluster: ClusterTiming,
+    /// The workload behind each pod template, by version name.
+    pub versions: BTreeMap<String, Version>,
+    /// The version that runs before the first push.
+    pub initial_version: String,
+    /// What happens when.
+    pub events: Vec<ScenarioEvent>,
+    /// What `check` asserts.
+    pub expect: Option<Expect>,
+    /// The user's objects.
+    pub manifests: Manifests,
+    /// What was assumed because nothing was said: one sentence each, naming the key that changes it.
+    pub assumptions: Vec<String>,
+}
+
+/// `[run]`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Simulated time after the scenario's zero at which an undecided run ends. A settled run ends there too.
+    pub horizon: Span,
+    /// Simulated time before the scenario's zero: Flagger initialises, counters fill. A whole number of analysis intervals.
+    pub warm_up: Span,
+}
+
+/// `[flagger]`: flags of the controller.
+#[derive(Clone, Debug, Serialize)]
+pub struct Flagger {
+    /// `-mesh-provider`.
+    pub mesh_provider: String,
+    /// `-metrics-server`.
+    pub metrics_server: String,
+}
+
+/// `[traffic]`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Traffic {
+    /// How arrivals are spaced.
+    pub arrivals: Arrivals,
+    /// Requests per second over time: linear between points, constant before the first and after the last. Never empty.
+    pub rate: Vec<RatePoint>,
+    /// The `Host` header; `None` means a host of the Ingress.
+    pub host: Option<String>,
+    /// Where requests enter.
+    pub via: Via,
+}
+
+/// How arrivals are spaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrivals {
+    /// Independent users.
+    Poisson,
+    /// Evenly.
+    Deterministic,
+}
+
+/// A rate at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RatePoint {
+    /// From the scenario's zero.
+    pub at: Span,
+    /// Requests per second.
+    pub per_second: f64,
+}
+
+/// Where requests enter the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// Through the ingress, which counts them.
+    Ingress,
+    /// Straight to the apex Service: the ingress counts nothing.
+    Service,
+}
+
+/// `[ingress]`: the ingress-nginx controller.
+#[derive(Clone, Debug, Serialize)]
+pub struct IngressController {
+    /// What the `ingress` label of a request says.
+    pub attribution: Attribution,
+    /// nginx workers; each polls for weights and flushes records on its own.
+    pub workers: u32,
+    /// Longest wait of the controller before it syncs a change (rate limit 0.3/s: 3.3 s); the wait is uniform from 0.
+    pub sync_delay: Span,
+    /// How often a worker looks for changes.
+    pub worker_poll: Span,
+    /// How often a worker hands its records to the exporter.
+    pub flush_interval: Span,
+}
+
+/// What the `ingress` label of a request says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attribution {
+    /// As NGINX does: primary and canary share the label of the primary Ingress; `canary` tells them apart.
+    Shared,
+    /// The runbook's assumption: the ingress that the queries name carries the canary's requests alone.
+    Canary,
+}
+
+/// `[prometheus]`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Prometheus {
+    /// Whose rules: `3`, `2.53`, `2.42`.
+    pub version: String,
+    /// Time between scrapes of a target.
+    pub scrape_interval: Span,
+    /// Scraped labels win over the target's.
+    pub honor_labels: bool,
+    /// Whether anything tells Prometheus to scrape the ingress controller.
+    pub service_monitor: bool,
+    /// From Flagger's tick to the evaluation of its query, at the most; uniform from 1 ms.
+    pub query_latency: Span,
+}
+
+/// `[cluster]`: how pods and controllers behave.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClusterTiming {
+    /// From a pod's deletion to the moment the last router has dropped it.
+    pub endpoint_removal: Span,
+    /// From a pod being ready to the moment it gets traffic.
+    pub endpoint_addition: Span,
+    /// Time between HPA reconciles.
+    pub hpa_sync: Span,
+    /// Time between metrics-server samples.
+    pub metrics_resolution: Span,
+}
+
+/// `[versions.NAME]`: the workload behind a pod template.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Version {
+    /// How long a request is worked on.
+    pub service_time: Distribution,
+    /// How long a failing request is worked on; `None` means as any other.
+    pub failure_time: Option<Distribution>,
+    /// Requests a pod works on at once; the others wait in order of arrival.
+    pub concurrency: u32,
+    /// CPU time a request costs, in nanoseconds.
+    pub cpu_per_request_ns: u64,
+    /// From a pod's creation to its readiness.
+    pub startup: Distribution,
+    /// Share of requests that fail whatever `FAIL_RATE` says.
+    pub base_failure_rate: f64,
+    /// Image; `None` means the manifest's.
+    pub image: Option<String>,
+    /// Environment variables set on the manifest's pod template.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A distribution of times, in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Distribution {
+    /// Always the same.
+    Constant {
+        /// The time.
+        ns: u64,
+    },
+    /// The logarithm is normal.
+    Lognormal {
+        /// Half are below.
+        median_ns: u64,
+        /// Standard deviation of the logarithm.
+        sigma: f64,
+    },
+    /// Memoryless.
+    Exponential {
+        /// Mean.
+        mean_ns: u64,
+    },
+    /// Equally likely between two bounds.
+    Uniform {
+        /// Lower bound.
+        min_ns: u64,
+        /// Upper bound.
+        max_ns: u64,
+    },
+}
+
+/// Something that happens at a time.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScenarioEvent {
+    /// From the scenario's zero. What happens at a tick's instant happens before the tick.
+    pub at: Span,
+    /// What.
+    pub action: Action,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The target Deployment gets this version's pod template.
+    Push(String),
+    /// The target Deployment's metadata gets these annotations (`kubectl annotate deployment`).
+    Annotate(BTreeMap<String, String>),
+}
+
+/// `[expect]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Expect {
+    /// How it ends: `promoted`, `rolled-back`, `promotion-failed`, `undecided`, `not-started`.
+    pub outcome: Option<String>,
+    /// Decided at this time or before.
+    pub decided_by: Option<Span>,
+    /// Not decided before this time.
+    pub not_before: Option<Span>,
+    /// At most so many failed requests reach users.
+    pub max_failed_requests: Option<u64>,
+    /// 99 % of requests are at most so slow.
+    pub max_p99: Option<Span>,
+}
+
+/// The user's objects.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Manifests {
+    /// The Canary.
+    pub canary: Canary,
+    /// Its target.
+    pub deployment: Deployment,
+    /// Metric templates.
+    pub metric_templates: Vec<MetricTemplate>,
+    /// Alert providers.
+    pub alert_providers: Vec<AlertProvider>,
+    /// HPAs.
+    pub hpas: Vec<HorizontalPodAutoscaler>,
+    /// Ingresses.
+    pub ingresses: Vec<Ingress>,
+    /// HTTPRoutes.
+    pub http_routes: Vec<HttpRoute>,
+    /// Services.
+    pub services: Vec<Service>,
+    /// ConfigMaps.
+    pub config_maps: Vec<ConfigMap>,
+    /// Secrets.
+    pub secrets: Vec<Secret>,
+}
