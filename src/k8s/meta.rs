@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Timestamp;
+
 /// `metadata`. Fields that neither Flagger nor the simulated controllers look at are left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -53,6 +55,11 @@ pub struct ObjectReference {
     /// Namespace, where the reference may cross namespaces.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
+}
+
+/// A moment as API objects carry it (`metav1.Time`): cut to whole seconds. Zero of the clock in use is taken as one.
+pub fn api_time(moment: Timestamp) -> Timestamp {
+    Timestamp::from_secs(moment.as_millis().div_euclid(1000))
 }
 
 /// Reads `null` as the default, as the API server does for maps and lists.

@@ -11,13 +11,17 @@ pub mod http_route;
 pub mod ingress;
 pub mod meta;
 pub mod pod_template;
+pub mod quantity;
 pub mod service;
+pub mod strategy;
 
 pub use config::{ConfigMap, Secret};
 pub use deployment::{Condition, Deployment, DeploymentSpec, DeploymentStatus};
 pub use hpa::{HorizontalPodAutoscaler, HpaSpec, HpaStatus};
 pub use http_route::HttpRoute;
 pub use ingress::Ingress;
-pub use meta::{ObjectMeta, ObjectReference};
+pub use meta::{ObjectMeta, ObjectReference, api_time};
 pub use pod_template::PodTemplate;
+pub use quantity::Quantity;
 pub use service::{Service, ServicePort, ServiceSpec};
+pub use strategy::{IntOrPercent, Strategy};

@@ -1,1 +1,6 @@
-//! To come.
+//! The simulated world.
+
+pub mod deployment;
+pub mod metrics_server;
+mod names;
+pub mod pods;

@@ -1,0 +1,186 @@
+//! A ReplicaSet and its controller: so many pods of one template, no more, no fewer.
+//!
+//! Follows `pkg/controller/replicaset/replica_set.go` and `replica_set_utils.go`, and for which pod goes first
+//! `pkg/controller/controller_utils.go` (`ActivePodsWithRanks`), of Kubernetes v1.36.3.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::PodAction;
+use crate::k8s::api_time;
+use crate::sim::names::pod_uid;
+use crate::sim::pods::{Deletion, Pod, PodId, PodPhase, PodSet, Revision};
+use crate::time::{Span, Timestamp};
+
+/// Pods made or deleted in one sync at most (`BurstReplicas`).
+const BURST: usize = 500;
+
+/// A ReplicaSet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplicaSet {
+    /// Its name, template and labels.
+    pub revision: Arc<Revision>,
+    /// When it was created, in whole seconds.
+    pub created: Timestamp,
+    /// `spec.replicas`.
+    pub replicas: i32,
+    /// `spec.minReadySeconds`.
+    pub min_ready: Span,
+    /// Annotation `deployment.kubernetes.io/revision`.
+    pub revision_number: i64,
+    /// Annotation `deployment.kubernetes.io/desired-replicas`.
+    pub desired_annotation: i32,
+    /// Annotation `deployment.kubernetes.io/max-replicas`.
+    pub max_annotation: i32,
+    /// What its controller last saw.
+    pub status: ReplicaSetStatus,
+}
+
+/// `status` of a ReplicaSet: its pods, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicaSetStatus {
+    /// Neither terminating nor finished.
+    pub replicas: i32,
+    /// Of these, ready.
+    pub ready: i32,
+    /// Of these, ready for `minReadySeconds`.
+    pub available: i32,
+    /// Deleted, their objects still there.
+    pub terminating: i32,
+}
+
+impl ReplicaSet {
+    /// Makes or deletes pods towards `spec.replicas` and writes the status; says whether anything changed.
+    /// The status counts the pods as they were before: the next sync sees what this one did.
+    pub(super) fn sync(
+        &mut self,
+        pods: &mut PodSet,
+        now: Timestamp,
+        actions: &mut Vec<PodAction>,
+    ) -> bool {
+        let status = self.count(pods, now);
+        let surplus = status.replicas - self.replicas;
+        let burst = BURST.min(surplus.unsigned_abs() as usize);
+        if surplus < 0 {
+            for _ in 0..burst {
+                let pod = pods.create(&self.revision, now);
+                let revision = Arc::clone(&self.revision);
+                actions.push(PodAction::Created { pod, revision });
+            }
+        } else if surplus > 0 {
+            for pod in self.first_to_go(pods, burst, now) {
+                delete(pod, pods, now, actions);
+            }
+        }
+        let changed = self.status != status;
+        self.status = status;
+        changed || burst > 0
+    }
+
+    /// Deletes all pods, finished ones too.
+    pub(super) fn delete_pods(
+        &self,
+        pods: &mut PodSet,
+        now: Timestamp,
+        actions: &mut Vec<PodAction>,
+    ) {
+        let ids: Vec<PodId> = pods.of_revision(&self.revision).map(|p| p.id).collect();
+        for pod in ids {
+            delete(pod, pods, now, actions);
+        }
+    }
+
+    /// When the next ready pod becomes available by `minReadySeconds`.
+    pub(super) fn next_available(&self, pods: &PodSet, now: Timestamp) -> Option<Timestamp> {
+        pods.of_revision(&self.revision)
+            .filter(|pod| pod.is_active())
+            .filter_map(|pod| pod.available_from(self.min_ready))
+            .filter(|at| *at > now)
+            .min()
+    }
+
+    fn count(&self, pods: &PodSet, now: Timestamp) -> ReplicaSetStatus {
+        let mut status = ReplicaSetStatus::default();
+        for pod in pods.of_revision(&self.revision) {
+            if pod.is_finished() {
+                continue;
+            }
+            if pod.is_terminating() {
+                status.terminating += 1;
+                continue;
+            }
+            let available_from = pod.available_from(self.min_ready);
+            status.replicas += 1;
+            status.ready += i32::from(available_from.is_some());
+            status.available += i32::from(available_from.is_some_and(|at| at <= now));
+        }
+        status
+    }
+
+    /// The pods that a scale-down takes, in the order it takes them.
+    fn first_to_go(&self, pods: &PodSet, n: usize, now: Timestamp) -> Vec<PodId> {
+        let active = pods.of_revision(&self.revision).filter(|p| p.is_active());
+        let mut candidates: Vec<(GoesFirst, PodId)> = active
+            .map(|pod| (GoesFirst::of(pod, pods, now), pod.id))
+            .collect();
+        candidates.sort();
+        candidates.truncate(n);
+        candidates.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+fn delete(pod: PodId, pods: &mut PodSet, now: Timestamp, actions: &mut Vec<PodAction>) {
+    match pods.delete(pod, now) {
+        Deletion::Terminating => actions.push(PodAction::Terminating { pod }),
+        Deletion::Gone => actions.push(PodAction::Removed { pod }),
+        Deletion::Nothing => {}
+    }
+}
+
+/// A pod's place in a scale-down: the lowest goes first, and the first field that differs decides.
+///
+/// Deletion costs would come before the neighbours; nothing here sets them. Upstream lets the UID decide at once where
+/// two pods became ready at different times of one age bucket, which is no total order; here it decides last.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct GoesFirst {
+    scheduled: bool,
+    running: bool,
+    ready: bool,
+    neighbours: Reverse<usize>,
+    ready_for: i8,
+    restarts: Reverse<u32>,
+    age: i8,
+    uid: u32,
+}
+
+impl GoesFirst {
+    fn of(pod: &Pod, pods: &PodSet, now: Timestamp) -> Self {
+        let ready_since = pod.ready.filter(|_| pod.is_ready());
+        GoesFirst {
+            scheduled: pod.node.is_some(),
+            running: pod.phase != PodPhase::Pending,
+            ready: ready_since.is_some(),
+            neighbours: Reverse(neighbours(pod, pods)),
+            ready_for: ready_since.map_or(0, |r| age_bucket(now - r.last_transition)),
+            restarts: Reverse(pod.restarts),
+            age: age_bucket(now - api_time(pod.created)),
+            uid: pod_uid(&pod.revision.replica_set, pod.id.0),
+        }
+    }
+}
+
+/// Active pods of the same Deployment on the same node, itself included (`getPodsRankedByRelatedPodsOnSameNode`).
+fn neighbours(pod: &Pod, pods: &PodSet) -> usize {
+    if pod.node.is_none() {
+        return 0;
+    }
+    pods.of_deployment(&pod.revision.namespace, &pod.revision.deployment)
+        .filter(|other| other.is_active() && other.node == pod.node)
+        .count()
+}
+
+/// Ages are told apart by the logarithm of their nanoseconds only (`logarithmicRankDiff`).
+fn age_bucket(age: Span) -> i8 {
+    let nanos = i128::from(age.as_millis()) * 1_000_000;
+    if nanos <= 0 { -1 } else { nanos.ilog2() as i8 }
+}

@@ -1,0 +1,175 @@
+//! metrics-server: turns cumulative CPU seconds into usage, and serves it to the HPA.
+//!
+//! The world hands it what the kubelets would report ([`ContainerSample`]) once per resolution. It keeps two points per
+//! container and serves a pod once every container of it has both. Left out: nodes that fail to answer, the kubelets'
+//! own housekeeping (a sample's `at` may be older than the scrape: the caller says so), and the listing of pods, which
+//! here is by number.
+//!
+//! Follows metrics-server v0.9.0, `pkg/storage/pod.go` and `types.go`.
+
+use std::collections::BTreeMap;
+
+use super::pods::PodId;
+use crate::k8s::Quantity;
+use crate::time::{Span, Timestamp};
+
+/// What a kubelet reports of one container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerSample {
+    /// The pod.
+    pub pod: PodId,
+    /// The container's name.
+    pub container: String,
+    /// When the container started.
+    pub started: Timestamp,
+    /// When the kubelet took the sample.
+    pub at: Timestamp,
+    /// CPU time used since the start, in nanoseconds.
+    pub cpu_nanos: u64,
+    /// Working set in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What metrics-server serves of one pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodMetrics {
+    /// When the older of the containers' last samples was taken.
+    pub timestamp: Timestamp,
+    /// The span over which CPU was averaged.
+    pub window: Span,
+    /// Usage by container name.
+    pub containers: BTreeMap<String, ContainerUsage>,
+}
+
+/// Usage of one container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContainerUsage {
+    /// Cores, in whole nanocores.
+    pub cpu: Quantity,
+    /// Working set in bytes.
+    pub memory: Quantity,
+}
+
+/// A metrics-server.
+#[derive(Clone, Debug)]
+pub struct MetricsServer {
+    resolution: Span,
+    pods: BTreeMap<PodId, BTreeMap<String, Points>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    at: Timestamp,
+    cpu_nanos: u64,
+    memory_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Points {
+    last: Point,
+    previous: Option<Point>,
+}
+
+impl MetricsServer {
+    /// `--metric-resolution` of the shipped manifest.
+    pub const SHIPPED_RESOLUTION: Span = Span::from_secs(15);
+    /// A container younger than this has no usage from its first sample (`freshContainerMinMetricsResolution`).
+    const FRESH_CONTAINER_MIN_AGE: Span = Span::from_secs(10);
+
+    /// A server that scrapes every `resolution`.
+    pub fn new(resolution: Span) -> Self {
+        MetricsServer {
+            resolution,
+            pods: BTreeMap::new(),
+        }
+    }
+
+    /// The time between two scrapes.
+    pub fn resolution(&self) -> Span {
+        self.resolution
+    }
+
+    /// One scrape of all kubelets: replaces the store, so pods that are not among the samples lose their metrics.
+    pub fn scrape(&mut self, samples: impl IntoIterator<Item = ContainerSample>) {
+        let mut scraped: BTreeMap<PodId, BTreeMap<String, Option<Points>>> = BTreeMap::new();
+        for sample in samples {
+            let stored = self
+                .pods
+                .get(&sample.pod)
+                .and_then(|containers| containers.get(&sample.container));
+            let points = self.points(stored, &sample);
+            let containers = scraped.entry(sample.pod).or_default();
+            containers.insert(sample.container, points);
+        }
+        // A pod one of whose containers shows no CPU or no memory yet is dropped whole.
+        self.pods = scraped
+            .into_iter()
+            .filter_map(|(pod, containers)| {
+                let complete: Option<BTreeMap<String, Points>> = containers
+                    .into_iter()
+                    .map(|(name, points)| Some((name, points?)))
+                    .collect();
+                Some((pod, complete?))
+            })
+            .collect();
+    }
+
+    /// Usage of a pod, once every container of it has two points.
+    pub fn usage(&self, pod: PodId) -> Option<PodMetrics> {
+        let containers = self.pods.get(&pod)?;
+        let mut earliest: Option<(Timestamp, Span)> = None;
+        let mut usage = BTreeMap::new();
+        for (name, points) in containers {
+            let (last, previous) = (points.last, points.previous?);
+            let window = last.at - previous.at;
+            let nanos = last.cpu_nanos.checked_sub(previous.cpu_nanos)?;
+            let nanocores = u128::from(nanos) * 1000 / window.as_millis().max(1) as u128;
+            let used = ContainerUsage {
+                cpu: Quantity::from_nanos(i64::try_from(nanocores).unwrap_or(i64::MAX)),
+                memory: Quantity::from_units(i64::try_from(last.memory_bytes).unwrap_or(i64::MAX)),
+            };
+            usage.insert(name.clone(), used);
+            if earliest.is_none_or(|(at, _)| last.at < at) {
+                earliest = Some((last.at, window));
+            }
+        }
+        let (timestamp, window) = earliest?;
+        Some(PodMetrics {
+            timestamp,
+            window,
+            containers: usage,
+        })
+    }
+
+    /// The two points to keep after a new sample; `None` for a sample that counts for nothing.
+    fn points(&self, stored: Option<&Points>, sample: &ContainerSample) -> Option<Points> {
+        if sample.cpu_nanos == 0 || sample.memory_bytes == 0 {
+            return None;
+        }
+        let last = Point {
+            at: sample.at,
+            cpu_nanos: sample.cpu_nanos,
+            memory_bytes: sample.memory_bytes,
+        };
+        let age = sample.at - sample.started;
+        let previous = if age >= Self::FRESH_CONTAINER_MIN_AGE && age < self.resolution {
+            Some(Point {
+                at: sample.started,
+                cpu_nanos: 0,
+                memory_bytes: 0,
+            })
+        } else {
+            match stored {
+                Some(points) if sample.started < points.last.at => {
+                    if sample.at > points.last.at {
+                        Some(points.last)
+                    } else {
+                        points.previous
+                    }
+                }
+                _ => None,
+            }
+        };
+        Some(Points { last, previous })
+    }
+}

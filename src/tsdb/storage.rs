@@ -1,0 +1,616 @@
+//! The store: targets, series, scrapes, retention.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{Column, Labels, Matcher, Queryable, Rows, STALE, is_stale};
+use crate::time::{Span, Timestamp};
+
+/// Stands in a column where a series has no sample at all; no sample can have these bits, since the only NaNs a text can
+/// name are Go's ordinary NaN and the stale marker.
+const GAP_BITS: u64 = 0x7ff0_0000_0000_0fa9;
+
+/// A series of a [`Storage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesId(u32);
+
+/// A scrape target of a [`Storage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId(u32);
+
+/// The label set belongs to a series of another target already.
+///
+/// Prometheus would mix both targets' samples in one series; here a target that takes another's place (a restarted pod that
+/// kept its labels) goes on under that one's [`TargetId`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelsTaken {
+    /// The labels asked for.
+    pub labels: Labels,
+    /// The target they belong to.
+    pub by: TargetId,
+}
+
+impl fmt::Display for LabelsTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "two targets expose the series {}", self.labels)
+    }
+}
+
+impl std::error::Error for LabelsTaken {}
+
+/// Series in memory. A clone is a snapshot that goes its own way.
+#[derive(Clone, Debug, Default)]
+pub struct Storage {
+    targets: Vec<Target>,
+    series: Vec<Series>,
+    /// For look-ups only; never iterated.
+    by_labels: HashMap<Labels, SeriesId>,
+    fingerprint: u64,
+    retention: Option<Span>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Target {
+    /// Number of the row that `times[0]` belongs to.
+    first: usize,
+    times: Vec<Timestamp>,
+    series: Vec<SeriesId>,
+    /// How many of the series have a sample, and no stale marker, in the last row.
+    alive: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Series {
+    labels: Labels,
+    target: TargetId,
+    /// Row of `values[0]`.
+    first: usize,
+    values: Vec<f64>,
+    /// The last real sample, for telling falls; NaN before the first.
+    last: f64,
+    holes: Vec<usize>,
+    resets: Vec<usize>,
+}
+
+impl Storage {
+    /// A store without series that keeps everything.
+    pub fn new() -> Self {
+        Storage::default()
+    }
+
+    /// How far back samples are kept at least, counted from a target's newest scrape; `None` keeps all.
+    ///
+    /// What queries need is the longest reach of any of them (range, offset and lookback) and one scrape interval.
+    pub fn set_retention(&mut self, retention: Option<Span>) {
+        self.retention = retention;
+    }
+
+    /// A new scrape target, without series.
+    pub fn add_target(&mut self) -> TargetId {
+        self.targets.push(Target::default());
+        TargetId(self.targets.len() as u32 - 1)
+    }
+
+    /// The series of a target with these labels; made on first use, born with its first sample.
+    ///
+    /// # Errors
+    /// When the label set belongs to another target.
+    pub fn series(&mut self, target: TargetId, labels: &Labels) -> Result<SeriesId, LabelsTaken> {
+        if let Some(&id) = self.by_labels.get(labels) {
+            let by = self.series[id.0 as usize].target;
+            return if by == target {
+                Ok(id)
+            } else {
+                Err(LabelsTaken {
+                    labels: labels.clone(),
+                    by,
+                })
+            };
+        }
+        let id = SeriesId(self.series.len() as u32);
+        self.series.push(Series {
+            labels: labels.clone(),
+            target,
+            first: 0,
+            values: Vec::new(),
+            last: f64::NAN,
+            holes: Vec::new(),
+            resets: Vec::new(),
+        });
+        self.targets[target.0 as usize].series.push(id);
+        self.by_labels.insert(labels.clone(), id);
+        self.fingerprint = chain(self.fingerprint, labels);
+        Ok(id)
+    }
+
+    /// The series with exactly these labels, where there is one.
+    pub fn find(&self, labels: &Labels) -> Option<SeriesId> {
+        self.by_labels.get(labels).copied()
+    }
+
+    /// All series, in the order they were made.
+    pub fn all_series(&self) -> impl ExactSizeIterator<Item = SeriesId> {
+        (0..self.series.len() as u32).map(SeriesId)
+    }
+
+    /// The samples of a series that are still kept, stale markers included.
+    pub fn samples(&self, series: SeriesId) -> impl Iterator<Item = (Timestamp, f64)> {
+        let series = &self.series[series.0 as usize];
+        let target = &self.targets[series.target.0 as usize];
+        let numbered = (series.first..).zip(&series.values);
+        numbered
+            .filter(|(row, value)| *row >= target.first && value.to_bits() != GAP_BITS)
+            .map(|(row, value)| (target.times[row - target.first], *value))
+    }
+
+    /// Begins a scrape of a target. Nothing of it is seen before [`Scrape::commit`]; dropped, it leaves no trace.
+    ///
+    /// # Panics
+    /// When the target was scraped at `at` or later already.
+    pub fn scrape(&mut self, target: TargetId, at: Timestamp) -> Scrape<'_> {
+        let last = self.targets[target.0 as usize].times.last();
+        assert!(
+            last.is_none_or(|last| *last < at),
+            "scrapes of a target come in time order: {at:?} after {last:?}"
+        );
+        let row = self.targets[target.0 as usize].next_row();
+        Scrape {
+            storage: self,
+            target,
+            at,
+            row,
+            appended: 0,
+            fresh: 0,
+        }
+    }
+
+    /// A scrape that failed, or the moment a target is gone: every live series of it gets a stale marker.
+    ///
+    /// # Panics
+    /// As [`scrape`](Self::scrape).
+    pub fn fail_scrape(&mut self, target: TargetId, at: Timestamp) {
+        self.scrape(target, at).commit();
+    }
+
+    /// Puts samples of one series in, as from a file; the series gets a target of its own. Samples of a second call for the
+    /// same labels are merged with the first's; of two at one time the later call's counts.
+    ///
+    /// # Errors
+    /// When the label set belongs to a scraped target.
+    pub fn insert(
+        &mut self,
+        labels: &Labels,
+        samples: impl IntoIterator<Item = (Timestamp, f64)>,
+    ) -> Result<SeriesId, LabelsTaken> {
+        let id = match self.find(labels) {
+            Some(id) => id,
+            None => {
+                let target = self.add_target();
+                self.series(target, labels)?
+            }
+        };
+        let target = self.series[id.0 as usize].target;
+        if self.targets[target.0 as usize].series.len() > 1 {
+            return Err(LabelsTaken {
+                labels: labels.clone(),
+                by: target,
+            });
+        }
+        let mut all: Vec<(Timestamp, f64)> = self.samples(id).collect();
+        all.extend(samples);
+        // Stable, so that of equal times the later call's stands last.
+        all.sort_by_key(|(at, _)| *at);
+        all.reverse();
+        all.dedup_by_key(|(at, _)| *at);
+        self.targets[target.0 as usize].times.clear();
+        self.series[id.0 as usize].clear();
+        for (at, value) in all.into_iter().rev() {
+            let row = self.targets[target.0 as usize].next_row();
+            self.targets[target.0 as usize].times.push(at);
+            self.series[id.0 as usize].push(row, value);
+        }
+        Ok(id)
+    }
+}
+
+/// One scrape of one target, under way.
+#[derive(Debug)]
+pub struct Scrape<'a> {
+    storage: &'a mut Storage,
+    target: TargetId,
+    at: Timestamp,
+    row: usize,
+    appended: usize,
+    /// Appended series that were not alive before.
+    fresh: usize,
+}
+
+impl Scrape<'_> {
+    /// One sample. A second one for the same series is ignored, as upstream does with duplicates.
+    ///
+    /// # Panics
+    /// When the series is another target's.
+    pub fn append(&mut self, series: SeriesId, value: f64) {
+        let series = &mut self.storage.series[series.0 as usize];
+        assert!(
+            series.target == self.target,
+            "{} is a series of another target",
+            series.labels
+        );
+        if series.end() > self.row {
+            return;
+        }
+        self.appended += 1;
+        self.fresh += usize::from(!series.is_alive());
+        series.push(self.row, value);
+    }
+
+    /// Makes the scrape visible, and marks as stale what the target no longer exposes.
+    pub fn commit(mut self) {
+        let Scrape {
+            target, at, row, ..
+        } = self;
+        let (appended, fresh) = (self.appended, self.fresh);
+        // Dropping `self` must find nothing to undo.
+        self.appended = 0;
+        let storage = &mut *self.storage;
+        let missing = storage.targets[target.0 as usize].alive + fresh - appended;
+        if missing > 0 {
+            for id in &storage.targets[target.0 as usize].series {
+                let series = &mut storage.series[id.0 as usize];
+                if series.end() <= row && series.is_alive() {
+                    series.push(row, STALE);
+                }
+            }
+        }
+        let retention = storage.retention;
+        let target = &mut storage.targets[target.0 as usize];
+        target.alive = appended;
+        target.times.push(at);
+        if let Some(retention) = retention {
+            target.forget_before(at - retention, &mut storage.series);
+        }
+    }
+}
+
+impl Drop for Scrape<'_> {
+    fn drop(&mut self) {
+        if self.appended == 0 {
+            return;
+        }
+        for id in &self.storage.targets[self.target.0 as usize].series {
+            self.storage.series[id.0 as usize].pop(self.row);
+        }
+    }
+}
+
+impl Target {
+    fn next_row(&self) -> usize {
+        self.first + self.times.len()
+    }
+
+    /// Drops rows older than `limit`, once they are at least half of all: so each row is moved once on average.
+    fn forget_before(&mut self, limit: Timestamp, series: &mut [Series]) {
+        let half = self.times.len() / 2;
+        if half < 8 || self.times[half] >= limit {
+            return;
+        }
+        let old = self.times.partition_point(|at| *at < limit);
+        self.times.drain(..old);
+        self.first += old;
+        for id in &self.series {
+            series[id.0 as usize].forget_rows_before(self.first);
+        }
+    }
+}
+
+impl Series {
+    /// The row after the last.
+    fn end(&self) -> usize {
+        self.first + self.values.len()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.values.last().is_some_and(|value| !is_stale(*value))
+    }
+
+    fn push(&mut self, row: usize, value: f64) {
+        if self.values.is_empty() {
+            self.first = row;
+        }
+        for gap in self.end()..row {
+            self.holes.push(gap);
+            self.values.push(f64::from_bits(GAP_BITS));
+        }
+        self.values.push(value);
+        if is_stale(value) {
+            self.holes.push(row);
+        } else {
+            if value < self.last {
+                self.resets.push(row);
+            }
+            self.last = value;
+        }
+    }
+
+    /// Takes back what was pushed for `row`, the gaps before it included.
+    fn pop(&mut self, row: usize) {
+        if self.end() <= row {
+            return;
+        }
+        self.values.truncate(row - self.first);
+        while self
+            .values
+            .last()
+            .is_some_and(|value| value.to_bits() == GAP_BITS)
+        {
+            self.values.pop();
+        }
+        let end = self.end();
+        self.holes.retain(|hole| *hole < end);
+        self.resets.retain(|reset| *reset < end);
+        let real = |value: &&f64| !is_stale(**value) && value.to_bits() != GAP_BITS;
+        self.last = self
+            .values
+            .iter()
+            .rev()
+            .find(real)
+            .copied()
+            .unwrap_or(f64::NAN);
+    }
+
+    fn forget_rows_before(&mut self, row: usize) {
+        let old = row.saturating_sub(self.first).min(self.values.len());
+        self.values.drain(..old);
+        self.first += old;
+        self.holes.retain(|hole| *hole >= row);
+        self.resets.retain(|reset| *reset >= row);
+    }
+
+    fn clear(&mut self) {
+        self.values.clear();
+        self.holes.clear();
+        self.resets.clear();
+        self.last = f64::NAN;
+    }
+}
+
+impl Queryable for Storage {
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    fn select(&self, matchers: &[Matcher]) -> Vec<SeriesId> {
+        let wanted = |id: &SeriesId| {
+            let labels = &self.series[id.0 as usize].labels;
+            matchers.iter().all(|matcher| matcher.matches(labels))
+        };
+        self.all_series().filter(wanted).collect()
+    }
+
+    fn labels(&self, series: SeriesId) -> &Labels {
+        &self.series[series.0 as usize].labels
+    }
+
+    fn target(&self, series: SeriesId) -> TargetId {
+        self.series[series.0 as usize].target
+    }
+
+    fn rows(&self, target: TargetId, from: Timestamp, to: Timestamp, open: bool) -> Rows {
+        let target = &self.targets[target.0 as usize];
+        // Queries ask for the newest rows nearly always.
+        let end = match target.times.last() {
+            Some(last) if *last <= to => target.times.len(),
+            _ => target.times.partition_point(|at| *at <= to),
+        };
+        let before = |at: &Timestamp| *at < from || open && *at == from;
+        let start = target.times[..end].partition_point(before);
+        target.first + start..target.first + end
+    }
+
+    fn times(&self, target: TargetId, rows: Rows) -> &[Timestamp] {
+        let target = &self.targets[target.0 as usize];
+        &target.times[rows.start - target.first..rows.end - target.first]
+    }
+
+    fn column(&self, series: SeriesId) -> Column<'_> {
+        let series = &self.series[series.0 as usize];
+        Column {
+            first: series.first,
+            values: &series.values,
+            holes: &series.holes,
+            resets: &series.resets,
+        }
+    }
+}
+
+/// FNV-1a over the labels of a new series, chained to what came before: stores in which the same series were made in the same
+/// order have the same fingerprint, and the same answer to every selection.
+fn chain(fingerprint: u64, labels: &Labels) -> u64 {
+    let mut hash = fingerprint ^ 0xcbf2_9ce4_8422_2325;
+    let mut eat = |bytes: &[u8]| {
+        for byte in bytes.iter().chain(&[0xff]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    for (name, value) in labels.iter() {
+        eat(name.as_bytes());
+        eat(value.as_bytes());
+    }
+    eat(&[0xfe]);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn name(name: &str) -> Labels {
+        Labels::new([("__name__", name)])
+    }
+
+    /// A store with one target and two of its series.
+    fn two_series() -> (Storage, TargetId, SeriesId, SeriesId) {
+        let mut storage = Storage::new();
+        let target = storage.add_target();
+        let a = storage.series(target, &name("a")).unwrap();
+        let b = storage.series(target, &name("b")).unwrap();
+        (storage, target, a, b)
+    }
+
+    fn scrape(storage: &mut Storage, target: TargetId, secs: i64, values: &[(SeriesId, f64)]) {
+        let mut scrape = storage.scrape(target, at(secs));
+        for (series, value) in values {
+            scrape.append(*series, *value);
+        }
+        scrape.commit();
+    }
+
+    /// The samples of a series, `stale` for markers.
+    fn shown(storage: &Storage, series: SeriesId) -> String {
+        let text = |(at, value): (Timestamp, f64)| {
+            let value = if is_stale(value) {
+                "stale".to_owned()
+            } else {
+                value.to_string()
+            };
+            format!("{}:{value}", at.as_millis() / 1000)
+        };
+        storage
+            .samples(series)
+            .map(text)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn a_series_missing_from_a_scrape_is_marked_stale_once() {
+        let (mut storage, target, a, b) = two_series();
+        scrape(&mut storage, target, 5, &[(a, 1.0)]);
+        scrape(&mut storage, target, 10, &[(a, 2.0), (b, 7.0)]);
+        scrape(&mut storage, target, 15, &[(b, 8.0)]);
+        scrape(&mut storage, target, 20, &[(b, 9.0)]);
+        scrape(&mut storage, target, 25, &[(a, 1.5), (b, 9.0)]);
+        storage.fail_scrape(target, at(30));
+        storage.fail_scrape(target, at(35));
+        assert_eq!(shown(&storage, a), "5:1 10:2 15:stale 25:1.5 30:stale");
+        assert_eq!(shown(&storage, b), "10:7 15:8 20:9 25:9 30:stale");
+    }
+
+    #[test]
+    fn holes_and_falls_are_listed() {
+        let (mut storage, target, a, b) = two_series();
+        scrape(&mut storage, target, 5, &[(a, 3.0), (b, 1.0)]);
+        scrape(&mut storage, target, 10, &[(b, 2.0)]);
+        scrape(&mut storage, target, 15, &[(b, 3.0)]);
+        scrape(&mut storage, target, 20, &[(a, 2.0), (b, 4.0)]);
+        let rows = storage.rows(target, at(0), at(20), true);
+        assert_eq!(rows, 0..4);
+        let column = storage.column(a);
+        assert_eq!(column.holes(&rows), [1, 2]);
+        assert!(!column.never_falls(&rows));
+        assert!(
+            column.never_falls(&(3..4)),
+            "a fall needs the sample before it"
+        );
+        assert!(storage.column(b).never_falls(&rows));
+    }
+
+    #[test]
+    fn windows_are_left_open_or_closed() {
+        let (mut storage, target, a, _) = two_series();
+        for secs in [5, 10, 15] {
+            scrape(&mut storage, target, secs, &[(a, 1.0)]);
+        }
+        assert_eq!(storage.rows(target, at(5), at(10), true), 1..2);
+        assert_eq!(storage.rows(target, at(5), at(10), false), 0..2);
+        assert_eq!(storage.rows(target, at(20), at(30), false), 3..3);
+    }
+
+    #[test]
+    fn a_dropped_scrape_leaves_no_trace() {
+        let (mut storage, target, a, b) = two_series();
+        scrape(&mut storage, target, 5, &[(a, 3.0), (b, 1.0)]);
+        scrape(&mut storage, target, 10, &[(b, 2.0)]);
+        scrape(&mut storage, target, 15, &[(b, 2.5)]);
+        let before = format!("{storage:?}");
+        let mut dropped = storage.scrape(target, at(20));
+        dropped.append(a, 1.0);
+        dropped.append(b, 0.0);
+        drop(dropped);
+        assert_eq!(format!("{storage:?}"), before);
+    }
+
+    #[test]
+    fn the_first_of_two_samples_in_one_scrape_counts() {
+        let (mut storage, target, a, b) = two_series();
+        scrape(&mut storage, target, 5, &[(a, 1.0), (a, 2.0), (b, 1.0)]);
+        scrape(&mut storage, target, 10, &[(a, 2.0)]);
+        assert_eq!(shown(&storage, a), "5:1 10:2");
+        assert_eq!(shown(&storage, b), "5:1 10:stale");
+    }
+
+    #[test]
+    fn retention_keeps_what_it_promises_and_little_more() {
+        let (mut storage, target, a, b) = two_series();
+        storage.set_retention(Some(Span::from_secs(60)));
+        for i in 1..=1000 {
+            let value = f64::from(i % 7);
+            let values = [(a, value), (b, value)];
+            let exposed = if i < 500 { 2 } else { 1 };
+            scrape(&mut storage, target, i64::from(i) * 5, &values[..exposed]);
+            let oldest = storage.samples(a).next().unwrap().0;
+            assert!(
+                oldest <= at(i64::from((i * 5 - 60).max(5))),
+                "{i}: {oldest:?}"
+            );
+            assert!(storage.samples(a).count() <= 26, "{i}");
+            let rows = storage.rows(target, at(0), at(i64::from(i) * 5), true);
+            assert_eq!(
+                storage.times(target, rows).len(),
+                storage.samples(a).count()
+            );
+        }
+        assert_eq!(storage.samples(b).count(), 0);
+        let rows = storage.rows(target, at(0), at(5000), true);
+        assert_eq!(storage.column(b).within(&rows).len(), 0);
+    }
+
+    #[test]
+    fn inserted_samples_are_merged_in_time_order() {
+        let mut storage = Storage::new();
+        let id = storage
+            .insert(&name("x"), [(at(10), 1.0), (at(20), 2.0)])
+            .unwrap();
+        storage
+            .insert(&name("x"), [(at(5), 0.0), (at(20), 3.0), (at(30), 1.0)])
+            .unwrap();
+        assert_eq!(shown(&storage, id), "5:0 10:1 20:3 30:1");
+        assert!(!storage.column(id).never_falls(&(0..4)));
+    }
+
+    #[test]
+    fn a_label_set_belongs_to_one_target() {
+        let (mut storage, target, ..) = two_series();
+        let other = storage.add_target();
+        let error = storage.series(other, &name("a")).unwrap_err();
+        assert_eq!(error.by, target);
+        assert!(storage.insert(&name("a"), []).is_err());
+    }
+
+    #[test]
+    fn fingerprints_follow_the_series_made() {
+        let (mut one, target, ..) = two_series();
+        let mut two = one.clone();
+        assert_eq!(one.fingerprint(), two.fingerprint());
+        one.series(target, &name("c")).unwrap();
+        two.series(target, &name("d")).unwrap();
+        assert_ne!(one.fingerprint(), two.fingerprint());
+        let (three, ..) = two_series();
+        assert_ne!(three.fingerprint(), one.fingerprint());
+    }
+}
