@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// How thresholds are read. Both are parameters of one state machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rules {
     /// Flagger v1.44.0, exactly.
@@ -14,7 +16,7 @@ pub enum Rules {
 }
 
 /// What realises a weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Provider {
     /// ingress-nginx: the canary Ingress' weight annotation.
     #[serde(rename = "nginx")]

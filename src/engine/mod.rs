@@ -85,7 +85,7 @@ pub struct Query {
 }
 
 /// Where a query comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuerySource {
     /// One of Flagger's two builtin checks.
@@ -229,7 +229,7 @@ pub struct Check {
 }
 
 /// The side of a metric's bound that was tested last (the one broken, where one was).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
     /// Values below fail.

@@ -2,7 +2,13 @@
 //!
 //! Times count from the tick that detected the new revision (for a run that never started: the scenario's zero).
 //! No wall-clock time, host, thread count or output path is in it, so two runs compare byte for byte.
+//!
+//! `run.json` is the whole of it ([`Record::to_json`]): times are seconds (keys ending in `_s`), ratios fractions, a value that
+//! JSON has no number for (NaN, infinities) is null. The effective scenario inside it keeps the units of the scenario's own data.
 
+pub(crate) mod seconds;
+
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,7 +20,7 @@ use crate::time::{Span, Timestamp};
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// One run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Record {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -33,16 +39,24 @@ pub struct Record {
     /// `<canary>.<namespace>`.
     pub canary: String,
     /// The analysis interval in force.
+    #[serde(rename = "interval_s", serialize_with = "seconds::span")]
+    #[schemars(with = "f64")]
     pub interval: Span,
     /// How it ended.
     pub outcome: Outcome,
     /// The Canary's phase at the end.
     pub phase: Phase,
     /// When promotion (the copy) or rollback was decided.
+    #[serde(rename = "decided_at_s", serialize_with = "seconds::optional")]
+    #[schemars(with = "Option<f64>")]
     pub decided_at: Option<Timestamp>,
     /// When the phase became Succeeded or Failed.
+    #[serde(rename = "finished_at_s", serialize_with = "seconds::optional")]
+    #[schemars(with = "Option<f64>")]
     pub finished_at: Option<Timestamp>,
     /// When the run ended.
+    #[serde(rename = "ended_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
     pub ended_at: Timestamp,
     /// Weights as they were set, with the checks that judged them.
     pub timeline: Vec<TimelineRow>,
@@ -60,8 +74,25 @@ pub struct Record {
     pub findings: Vec<Finding>,
 }
 
+impl Record {
+    /// The record as `run.json` holds it: indented, keys in the order of the fields, a line break at the end.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// The query behind a check on the timeline.
+    pub fn query_of(&self, check: &CheckRow) -> Option<&QueryRecord> {
+        let tick = self.ticks.iter().find(|tick| tick.at == check.at)?;
+        tick.queries
+            .iter()
+            .find(|query| query.metric == check.metric && query.source == check.source)
+    }
+}
+
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The primary runs the new version.
@@ -90,9 +121,11 @@ impl Outcome {
 }
 
 /// A weight as it was set.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TimelineRow {
     /// When it was set.
+    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The phase after that tick.
     pub phase: Phase,
@@ -109,9 +142,11 @@ pub struct TimelineRow {
 }
 
 /// A check on the timeline.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CheckRow {
     /// When it was made.
+    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The metric's name.
     pub metric: String,
@@ -126,9 +161,11 @@ pub struct CheckRow {
 }
 
 /// One tick.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TickRecord {
     /// When.
+    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The phase it ended with.
     pub phase: Phase,
@@ -151,7 +188,7 @@ pub struct TickRecord {
 }
 
 /// Pods of one Deployment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Replicas {
     /// `spec.replicas`.
     pub wanted: i32,
@@ -160,7 +197,7 @@ pub struct Replicas {
 }
 
 /// One query, what it saw and what became of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QueryRecord {
     /// The metric's name.
     pub metric: String,
@@ -169,6 +206,8 @@ pub struct QueryRecord {
     /// The text as sent.
     pub text: String,
     /// When Prometheus evaluated it.
+    #[serde(rename = "evaluated_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
     pub evaluated_at: Timestamp,
     /// What it saw, selector by selector.
     pub selectors: Vec<SelectorSeen>,
@@ -185,7 +224,7 @@ pub struct QueryRecord {
 }
 
 /// What one selector of a query saw.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SelectorSeen {
     /// The selector as written.
     pub selector: String,
@@ -194,18 +233,22 @@ pub struct SelectorSeen {
 }
 
 /// A series and its samples in a window.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SeriesSeen {
     /// Its labels, as Prometheus prints them.
     pub labels: String,
     /// Time and value.
+    #[serde(serialize_with = "seconds::samples")]
+    #[schemars(with = "Vec<(f64, Option<f64>)>")]
     pub samples: Vec<(Timestamp, f64)>,
 }
 
 /// One event.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EventRecord {
     /// When.
+    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
     pub at: Timestamp,
     /// Normal or Warning.
     #[serde(rename = "type")]
@@ -215,7 +258,7 @@ pub struct EventRecord {
 }
 
 /// One second of traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct TrafficSecond {
     /// Start of the second, in seconds.
     pub at_s: i64,
@@ -240,7 +283,7 @@ pub struct TrafficSecond {
 }
 
 /// Requests of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RequestTotals {
     /// All.
     pub total: u64,
@@ -253,7 +296,7 @@ pub struct RequestTotals {
 }
 
 /// Latency that users saw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Latency {
     /// Median.
     pub p50_ms: f64,
@@ -266,7 +309,7 @@ pub struct Latency {
 }
 
 /// Something a person should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// A word for programs: `scrape-interval`, `diluted`, `builtin-shadows-template`.
     pub code: String,

@@ -1,1 +1,14 @@
-//! To come.
+//! What people and programs get to see of a run: the terminal's text, the JSON summary, the files of an output directory.
+//!
+//! Everything here is a plain function of a [`Record`](crate::record::Record); nothing is measured or decided again.
+//! [`write`] alone touches the file system.
+
+pub mod checks;
+pub mod csv;
+pub mod difference;
+pub mod files;
+pub mod json;
+pub mod text;
+pub mod verdict;
+pub mod words;
+pub mod write;

@@ -1,0 +1,132 @@
+//! What differs between two runs of one world on one seed under two readings of the thresholds.
+
+use crate::canary::Rules;
+use crate::record::{Outcome, Record, TickRecord};
+use crate::time::Timestamp;
+
+use super::words::{count, counted};
+
+/// The difference in sentences.
+pub fn difference(first: &Record, second: &Record) -> String {
+    let mut sentences = vec![readings(first, second), outcomes(first, second)];
+    sentences.extend(parting(first, second));
+    sentences.extend(harm(first, second));
+    sentences.join(" ")
+}
+
+fn readings(first: &Record, second: &Record) -> String {
+    if first.rules == second.rules {
+        return format!("Both follow {} rules.", first.rules.as_str());
+    }
+    let flagger = "Flagger counts failed checks up to the threshold and rolls back on the tick after the last of them, \
+                   and checks a metric called request-success-rate or request-duration by its own query as well";
+    let runbook = "the runbook rolls back on the first failed check, at once, and takes the threshold as the passed checks \
+                   that a promotion needs";
+    match first.rules {
+        Rules::Flagger => format!("{flagger}; {runbook}."),
+        Rules::Runbook => {
+            format!(
+                "The runbook{}; {flagger}.",
+                runbook.trim_start_matches("the runbook")
+            )
+        }
+    }
+}
+
+fn outcomes(first: &Record, second: &Record) -> String {
+    let under = |record: &Record| format!("under {} rules", record.rules.as_str());
+    let ending = |record: &Record| match (ends(record.outcome), record.decided_at) {
+        (ends, Some(at)) => format!("{ends} at {}", at.clock()),
+        (ends, None) => ends.to_owned(),
+    };
+    if first.outcome != second.outcome {
+        return format!(
+            "So the release {} {}, and {} {}.",
+            ending(first),
+            under(first),
+            ending(second),
+            under(second)
+        );
+    }
+    match (first.decided_at, second.decided_at) {
+        (Some(a), Some(b)) if a == b => {
+            format!(
+                "Here it makes no difference: the release {} either way.",
+                ending(first)
+            )
+        }
+        (Some(a), Some(b)) => {
+            let (earlier, later, gap) = if a < b {
+                (first, second, b - a)
+            } else {
+                (second, first, a - b)
+            };
+            format!(
+                "Either way the release {}: at {} {}, {gap} later {}.",
+                ends(first.outcome),
+                a.min(b).clock(),
+                under(earlier),
+                under(later)
+            )
+        }
+        _ => format!("Either way the release {}.", ends(first.outcome)),
+    }
+}
+
+fn ends(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Promoted => "is promoted",
+        Outcome::RolledBack => "is rolled back",
+        Outcome::PromotionFailed => "fails while it is promoted",
+        Outcome::Undecided => "stays undecided",
+        Outcome::NotStarted => "is not started",
+    }
+}
+
+/// Where the two part.
+fn parting(first: &Record, second: &Record) -> Option<String> {
+    let from_zero = |record: &'_ Record| -> Vec<TickRecord> {
+        record
+            .ticks
+            .iter()
+            .filter(|tick| tick.at >= Timestamp::ZERO)
+            .cloned()
+            .collect()
+    };
+    let (a, b) = (from_zero(first), from_zero(second));
+    let (a, b) = a.iter().zip(&b).find(|(a, b)| state(a) != state(b))?;
+    let shown = |record: &Record, tick: &TickRecord| {
+        format!(
+            "{} {}/{} under {} rules",
+            tick.phase,
+            tick.primary_weight,
+            tick.canary_weight,
+            record.rules.as_str()
+        )
+    };
+    Some(format!(
+        "They part at {}: {}, {}.",
+        a.at.clock(),
+        shown(first, a),
+        shown(second, b)
+    ))
+}
+
+fn state(tick: &TickRecord) -> (Timestamp, crate::canary::Phase, i64, i64) {
+    (tick.at, tick.phase, tick.primary_weight, tick.canary_weight)
+}
+
+fn harm(first: &Record, second: &Record) -> Option<String> {
+    let (a, b) = (first.requests, second.requests);
+    (a != b).then(|| {
+        format!(
+            "Users get {} and the canary serves {} under {} rules; {} and {} under {} rules.",
+            counted(a.failed, "failed request"),
+            counted(a.canary, "request"),
+            first.rules.as_str(),
+            count(b.failed),
+            count(b.canary),
+            second.rules.as_str()
+        )
+    })
+}

@@ -1,0 +1,109 @@
+//! A run on the terminal: a title, the timeline in the shape of the load-harness runbook's own table, the events as
+//! Flagger logs them, the verdict. 100 columns wide, but for log lines, which stay whole so that they can be searched for.
+
+mod compare;
+mod events;
+mod layout;
+mod palette;
+mod timeline;
+
+pub use compare::compare;
+pub use palette::Palette;
+
+use crate::record::Record;
+
+use super::verdict::{Verdict, verdict};
+use layout::paragraph;
+
+/// Columns of the text.
+pub const WIDTH: usize = 100;
+
+/// Assumptions shown before the rest is left to `run.json`.
+const ASSUMPTIONS_SHOWN: usize = 3;
+
+/// A run as text.
+pub fn render(record: &Record, palette: Palette) -> String {
+    let mut out = String::new();
+    title(record, palette, &mut out);
+    out.push('\n');
+    timeline::table(record, palette, &mut out);
+    out.push('\n');
+    events::log(record, palette, &mut out);
+    out.push('\n');
+    paragraphs(
+        &verdict(record),
+        palette.outcome(record.outcome),
+        palette,
+        &mut out,
+    );
+    assumptions(record, palette, &mut out);
+    out
+}
+
+fn title(record: &Record, palette: Palette, out: &mut String) {
+    let named = match scenario_title(record) {
+        Some(title) => format!("{}: {title}", record.scenario_name),
+        None => record.scenario_name.clone(),
+    };
+    for line in layout::wrap(&named, WIDTH, "") {
+        *out += &format!("{}\n", palette.bold(&line));
+    }
+    *out += &format!(
+        "{}, rules {}, provider {}, a tick every {}, seed {}\n",
+        record.canary,
+        record.rules.as_str(),
+        record
+            .provider
+            .map_or("unknown", |provider| provider.as_str()),
+        record.interval,
+        record.seed
+    );
+}
+
+fn scenario_title(record: &Record) -> Option<&str> {
+    record.scenario["title"]
+        .as_str()
+        .filter(|title| !title.is_empty())
+}
+
+fn paragraphs(verdict: &Verdict, colour: palette::Colour, palette: Palette, out: &mut String) {
+    let mut first = verdict.outcome.clone();
+    first.push(' ');
+    first += &verdict.harm;
+    if let Some(aftermath) = &verdict.aftermath {
+        first.push(' ');
+        first += aftermath;
+    }
+    let text = paragraph(&first, WIDTH);
+    // The headline is the paragraph's first word or two, up to the colon; it never breaks across lines.
+    let (head, rest) = text.split_once(':').unwrap_or((&text, ""));
+    *out += &format!("{}:{rest}", palette.paint(colour, head));
+    for finding in &verdict.findings {
+        *out += "\n";
+        *out += &paragraph(finding, WIDTH);
+    }
+}
+
+fn assumptions(record: &Record, palette: Palette, out: &mut String) {
+    let Some(all) = record.scenario["assumptions"].as_array() else {
+        return;
+    };
+    let shown: Vec<&str> = all.iter().filter_map(|text| text.as_str()).collect();
+    if shown.is_empty() {
+        return;
+    }
+    *out += "\nAssumed, since the scenario does not say:\n";
+    for text in shown.iter().take(ASSUMPTIONS_SHOWN) {
+        for line in layout::wrap(&format!("- {text}"), WIDTH, "  ") {
+            *out += &format!("{line}\n");
+        }
+    }
+    if let Some(more) = shown
+        .len()
+        .checked_sub(ASSUMPTIONS_SHOWN)
+        .filter(|n| *n > 0)
+    {
+        let line = format!("- and {more} more: scenario.assumptions in run.json");
+        *out += &format!("{}\n", palette.dim(&line));
+    }
+}
