@@ -1,6 +1,44 @@
-//! The simulated world.
+//! The simulated world: a Kubernetes cluster, its ingress controller, its Prometheus and its users, around the engine.
+//!
+//! [`World`] owns the parts and moves time; [`simulate`] runs one from its warm-up to its horizon and gives the [`Record`].
+//! Control-plane events (ticks, scrapes, HPA syncs, pods' transitions) leave one queue in (time, sequence) order; requests
+//! never see a queue ([`requests`]). Nothing here reads a clock, a file or the environment.
+//!
+//! What is a model and not a reproduction, such as service times and start-up times, is a named distribution of the scenario.
 
+mod autoscaling;
+pub mod clock;
 pub mod deployment;
+mod driver;
+mod event;
+mod exporter;
+mod findings;
+mod finish;
+pub mod ingress;
 pub mod metrics_server;
 mod names;
 pub mod pods;
+mod queue;
+mod recorder;
+pub mod requests;
+mod revisions;
+mod routing;
+pub mod sampling;
+pub mod service;
+pub mod traffic;
+mod workloads;
+mod world;
+
+use std::sync::Arc;
+
+use crate::record::Record;
+use crate::scenario::Scenario;
+
+pub use world::World;
+
+/// Runs a scenario with its own seed, from its warm-up to its horizon.
+pub fn simulate(scenario: &Scenario) -> Record {
+    let mut world = World::new(Arc::new(scenario.clone()), scenario.run.seed);
+    while world.step() {}
+    world.finish()
+}

@@ -1,0 +1,97 @@
+//! What a person should know about how a run ended: causes that the record alone does not name, most important first.
+//!
+//! Each finding is a plain function of the effective scenario and the finished record; none changes anything. They speak of
+//! what the simulated world knows and a cluster's logs do not say: who really got what, and why a query saw nothing.
+
+mod no_values;
+mod outcome;
+mod traffic;
+
+use crate::canary::Provider;
+use crate::record::{Finding, QueryRecord, Record};
+use crate::scenario::Scenario;
+use crate::time::{Span, Timestamp};
+
+use super::routing::Entry;
+
+/// What findings are drawn from.
+pub(super) struct Case<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) record: &'a Record,
+    pub(super) provider: Provider,
+    pub(super) entry: Entry,
+}
+
+/// All findings of a run.
+pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 8] = [
+        outcome::not_started,
+        no_values::cause,
+        outcome::promoted_unseen,
+        traffic::diluted,
+        traffic::too_few_requests,
+        outcome::reverted,
+        outcome::weights_not_routed,
+        outcome::hooks_assumed,
+    ];
+    rules.iter().filter_map(|rule| rule(case)).collect()
+}
+
+impl Case<'_> {
+    /// Queries of checks, with the time of their tick, from the detecting tick on.
+    fn queries(&self) -> impl Iterator<Item = (Timestamp, &QueryRecord)> {
+        let ticks = self.record.ticks.iter().filter(|tick| tick.at >= Timestamp::ZERO);
+        ticks.flat_map(|tick| tick.queries.iter().map(|query| (tick.at, query)))
+    }
+
+    /// The first failed check.
+    fn first_failed(&self) -> Option<(Timestamp, &QueryRecord)> {
+        self.queries().find(|(_, query)| !query.passed)
+    }
+
+    /// Canary requests, and all requests, that arrived in the window.
+    fn requests_in(&self, from: Timestamp, to: Timestamp) -> Window {
+        let seconds = from.as_millis().div_euclid(1000)..to.as_millis().div_euclid(1000);
+        let inside = self.record.traffic.iter().filter(|second| seconds.contains(&second.at_s));
+        inside.fold(Window::default(), |sum, second| Window {
+            requests: sum.requests + second.requests,
+            failed: sum.failed + second.failed,
+            canary: sum.canary + second.canary,
+        })
+    }
+}
+
+/// Requests of some seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    requests: u64,
+    failed: u64,
+    canary: u64,
+}
+
+fn finding(code: &str, text: String) -> Option<Finding> {
+    Some(Finding { code: code.to_owned(), text })
+}
+
+/// The longest range in a query, `[1m]`, as written and as a span.
+fn metric_window(query: &str) -> Option<(&str, Span)> {
+    let ranges = query.split('[').skip(1).filter_map(|rest| rest.split([']', ':']).next());
+    ranges.filter_map(|range| Some((range, Span::parse_go(range)?))).max_by_key(|(_, span)| *span)
+}
+
+/// A share in percent, as people write it.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_range_is_the_metric_window() {
+        assert_eq!(metric_window("rate(x[1m]) / rate(x[90s])"), Some(("90s", Span::from_secs(90))));
+        assert_eq!(metric_window("max_over_time(x[5m:30s])"), Some(("5m", Span::from_secs(300))));
+        assert_eq!(metric_window("vector(1)"), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! Why a query found no values.
+
+use super::{Case, finding, metric_window};
+use crate::canary::Rules;
+use crate::engine::QuerySource;
+use crate::record::{Finding, QueryRecord};
+use crate::sim::routing::Entry;
+use crate::time::Timestamp;
+
+/// The cause of the first check without a value, where there is one.
+pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
+    let (at, query) = case.first_failed()?;
+    if query.value.is_some_and(|value| !value.is_nan()) {
+        return None;
+    }
+    if query.source == QuerySource::Builtin && series(query) == 0 {
+        return builtin(case, query);
+    }
+    match case.entry {
+        Entry::NoRule => return no_rule(case),
+        Entry::Unrecorded => return unrecorded(case),
+        Entry::Recorded => {}
+    }
+    if !case.scenario.prometheus.service_monitor {
+        return finding(
+            "no-service-monitor",
+            "No values, because Prometheus does not scrape the ingress controller: there is no ServiceMonitor for it \
+             (prometheus.service_monitor = false). Check Status > Targets in Prometheus; in the ingress-nginx chart set \
+             controller.metrics.enabled and controller.metrics.serviceMonitor.enabled."
+                .to_owned(),
+        );
+    }
+    scrape_interval(case, at, query)
+}
+
+fn builtin(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {
+    let family = query.text.split(['{', '(', ' ']).find(|word| word.contains("_seconds") || word.contains("_requests"))?;
+    let metrics = case.scenario.manifests.canary.spec.analysis.iter().flat_map(|analysis| &analysis.metrics);
+    let shadowed = metrics.into_iter().any(|metric| metric.name == query.metric && metric.template_ref.is_some());
+    let provider = case.provider.as_str();
+    let both_ways = if shadowed && case.scenario.rules == Rules::Flagger {
+        format!(
+            "The metric entry `{0}` has a templateRef and the name of a builtin check, so Flagger evaluates both, the builtin first. ",
+            query.metric
+        )
+    } else {
+        String::new()
+    };
+    let cure = if shadowed {
+        format!("Rename the entry (for example to `nginx-{}`), and the template alone is asked.", query.metric)
+    } else {
+        "Use a MetricTemplate that asks for what is exported.".to_owned()
+    };
+    let why = if family.starts_with("nginx") {
+        format!(
+            "asks for {family} by the label `namespace`, which a ServiceMonitor's target labels rename to `exported_namespace` \
+             (unless honorLabels is set)"
+        )
+    } else {
+        format!("asks for {family}, which nothing exports here")
+    };
+    finding(
+        "builtin-without-series",
+        format!("{both_ways}The builtin of provider {provider} {why}: no values, whatever the release is like. {cure}"),
+    )
+}
+
+fn no_rule(case: &Case<'_>) -> Option<Finding> {
+    let host = case.scenario.traffic.host.as_deref().unwrap_or_default();
+    finding(
+        "host-without-rule",
+        format!(
+            "No values, because no Ingress rule has the host of the requests, \"{host}\": NGINX's default backend answers them \
+             with 404, no pod sees them, and none is counted. Send the Host header that the Ingress names{}.",
+            hosts(case)
+        ),
+    )
+}
+
+fn unrecorded(case: &Case<'_>) -> Option<Finding> {
+    use crate::scenario::Via;
+    if case.scenario.traffic.via == Via::Service {
+        return finding(
+            "traffic-bypasses-ingress",
+            "No values, because requests go straight to the Service (traffic.via = \"service\"): users are served, and the \
+             ingress controller counts none of it. Send them through the ingress."
+                .to_owned(),
+        );
+    }
+    finding(
+        "host-not-recorded",
+        format!(
+            "No values, because NGINX counts requests only for hosts that stand literally in an Ingress rule{}: give the rule \
+             the literal host, or start the controller with --metrics-per-host=false.",
+            hosts(case)
+        ),
+    )
+}
+
+fn hosts(case: &Case<'_>) -> String {
+    let hosts: Vec<&str> = case.scenario.manifests.ingresses.iter().flat_map(|i| i.hosts()).flatten().collect();
+    if hosts.is_empty() { String::new() } else { format!(" ({})", hosts.join(", ")) }
+}
+
+/// Too few samples: `rate` needs two in its window, and a series has none before its first scrape.
+fn scrape_interval(case: &Case<'_>, at: Timestamp, query: &QueryRecord) -> Option<Finding> {
+    let (written, window) = metric_window(&query.text)?;
+    let requests = case.requests_in(query.evaluated_at - window, query.evaluated_at);
+    if requests.canary == 0 {
+        return None;
+    }
+    let most = query.selectors.iter().flat_map(|s| &s.series).map(|series| series.samples.len()).max().unwrap_or(0);
+    if most >= 2 {
+        return None;
+    }
+    let interval = case.scenario.prometheus.scrape_interval;
+    finding(
+        "scrape-interval",
+        format!(
+            "No values at {}, because of the scrape interval: the canary had served {} requests, but with \
+             scrape_interval = \"{interval}\" its series had {} in the window [{written}], and rate() needs two. \
+             A series begins at the first scrape after the canary's first request. Scrape the ingress controller every 5s \
+             (10s at the most for a check one interval after the first step), or the check fails whatever the release is like.",
+            at.clock(),
+            requests.canary,
+            if most == 0 { "no sample" } else { "one sample" },
+        ),
+    )
+}
+
+fn series(query: &QueryRecord) -> usize {
+    query.selectors.iter().map(|selector| selector.series.len()).sum()
+}

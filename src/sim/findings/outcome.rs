@@ -1,0 +1,113 @@
+//! What the outcome hides: releases nobody tried, pushes that were none, weights that routed nobody.
+
+use super::{Case, finding, percent};
+use crate::canary::{Phase, Provider, Rules};
+use crate::record::{Finding, Outcome};
+use crate::scenario::Action;
+use crate::time::{Span, Timestamp};
+
+/// No new revision was seen.
+pub(super) fn not_started(case: &Case<'_>) -> Option<Finding> {
+    if case.record.outcome != Outcome::NotStarted {
+        return None;
+    }
+    let target = &case.scenario.manifests.canary.spec.target_ref.name;
+    let annotated = case.scenario.events.iter().find_map(|event| match &event.action {
+        Action::Annotate(annotations) => Some((event.at, annotations.keys().next()?)),
+        Action::Push(_) => None,
+    });
+    let cure = format!(
+        "Change the pod template: push a new image or environment, or `kubectl rollout restart deployment/{target}`, which \
+         annotates the template."
+    );
+    match annotated {
+        Some((at, key)) => finding(
+            "metadata-is-no-revision",
+            format!(
+                "The annotation {key} was put on the Deployment's metadata at {}, and nothing happened: Flagger compares a hash of \
+                 the pod template (spec.template), and metadata of the Deployment is not part of it. {cure}",
+                (Timestamp::ZERO + at).clock()
+            ),
+        ),
+        None => finding(
+            "nothing-pushed",
+            format!("Initialized is where a Canary waits for its first change: no new pod template was seen. {cure}"),
+        ),
+    }
+}
+
+/// Promoted without a user ever having met it.
+pub(super) fn promoted_unseen(case: &Case<'_>) -> Option<Finding> {
+    let record = case.record;
+    let decided = record.decided_at?;
+    if record.outcome != Outcome::Promoted || case.requests_in(Timestamp::ZERO, decided).canary > 0 {
+        return None;
+    }
+    let passes = record.ticks.iter().filter(|tick| tick.at >= Timestamp::ZERO && !tick.queries.is_empty()).count();
+    // The primary's rolling update is over when Flagger says so.
+    let settled = record.finished_at.unwrap_or(decided);
+    let after = case.requests_in(settled, record.ended_at);
+    let success = if after.requests == 0 { 1.0 } else { 1.0 - after.failed as f64 / after.requests as f64 };
+    let iterations = record.ticks.iter().map(|tick| tick.iterations).max().unwrap_or(0).min(10);
+    let rate = percent(success);
+    finding(
+        "promoted-unseen",
+        format!(
+            "Promoted without a single user request on the canary: {passes} checks over {iterations} iterations measured the \
+             primary alone, since provider kubernetes routes nobody to the new version before promotion. Its true success rate is {rate}: \
+             from {} on, when the primary ran it, {} of {} requests failed. Use a provider that shifts traffic, or a rollout \
+             webhook that sends test traffic to the canary Service and a metric that sees it.",
+            settled.clock(),
+            after.failed,
+            after.requests,
+        ),
+    )
+}
+
+/// A push after the rollback that is no new revision.
+pub(super) fn reverted(case: &Case<'_>) -> Option<Finding> {
+    let finished = case.record.finished_at.filter(|_| case.record.phase == Phase::Failed)?;
+    let shift = shift(case);
+    let (at, version) = case.scenario.events.iter().find_map(|event| match &event.action {
+        Action::Push(version) if Timestamp::ZERO + event.at - shift > finished => Some((event.at, version)),
+        _ => None,
+    })?;
+    finding(
+        "revert-is-no-revision",
+        format!(
+            "{version} was pushed at {} and the phase stays Failed: its pod template is the one promoted last, so to Flagger it is no \
+             new revision (lastPromotedSpec). Users are served by the primary, which runs it already; the next real change starts a new analysis.",
+            (Timestamp::ZERO + at - shift).clock()
+        ),
+    )
+}
+
+/// Flagger's kubernetes provider asked for weights.
+pub(super) fn weights_not_routed(case: &Case<'_>) -> Option<Finding> {
+    let analysis = case.scenario.manifests.canary.spec.analysis.as_ref()?;
+    let asks = case.provider == Provider::Kubernetes && case.scenario.rules == Rules::Flagger && analysis.iterations < 1;
+    if !asks || case.record.outcome == Outcome::NotStarted {
+        return None;
+    }
+    finding(
+        "weights-not-routed",
+        "Provider kubernetes has no traffic to shift: stepWeight and maxWeight are not applied, and Flagger runs 10 iterations of a \
+         blue/green analysis instead (its two warnings at every passing check say so)."
+            .to_owned(),
+    )
+}
+
+/// Webhooks that nobody called.
+pub(super) fn hooks_assumed(case: &Case<'_>) -> Option<Finding> {
+    let hooks = case.scenario.manifests.canary.spec.analysis.iter().flat_map(|analysis| &analysis.webhooks);
+    let names: Vec<&str> = hooks.map(|hook| hook.name.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    finding("webhooks-assumed", format!("Webhooks were not called but taken as answering 200: {}.", names.join(", ")))
+}
+
+/// From the scenario's zero to the record's.
+fn shift(case: &Case<'_>) -> Span {
+    Timestamp::ZERO + case.scenario.run.horizon - case.record.ended_at
+}

@@ -1,0 +1,115 @@
+//! What the traffic makes of a query: dilution, and too few requests to tell.
+
+use super::{Case, finding, metric_window};
+use crate::engine::Bound;
+use crate::record::{Finding, QueryRecord};
+use crate::scenario::Attribution;
+use crate::time::Timestamp;
+
+/// The query mixes the primary's requests in: what it read against what the canary's users got.
+pub(super) fn diluted(case: &Case<'_>) -> Option<Finding> {
+    if case.scenario.ingress.attribution != Attribution::Shared {
+        return None;
+    }
+    let readings: Vec<Reading> = case.queries().filter_map(|(at, query)| Reading::of(at, query)).collect();
+    let masked: Vec<&Reading> = readings.iter().filter(|r| r.truth_fails() && (r.value - r.truth).abs() > 5.0).collect();
+    let first = masked.first()?;
+    let passed: Vec<&&Reading> = masked.iter().filter(|r| r.passed).collect();
+    let caught = masked.iter().find(|r| !r.passed);
+    let verdict = match (passed.first(), caught) {
+        (Some(missed), Some(caught)) => format!(
+            "The bad release passed the check at {}, and was caught at {}, when it read {:.2}.",
+            missed.at.clock(),
+            caught.at.clock(),
+            caught.value
+        ),
+        (Some(_), None) => "The bad release passed.".to_owned(),
+        (None, Some(caught)) => format!(
+            "It was caught at {}, by {:.2} points; other seeds read up to about 99.1 at the first check and let it pass until 1:30.",
+            caught.at.clock(),
+            caught.margin()
+        ),
+        (None, None) => String::new(),
+    };
+    finding(
+        "diluted",
+        format!(
+            "NGINX counts primary and canary under one ingress label, and the window still holds the time before the canary: \
+             at {} the query read {:.2} while the canary's users got {:.2}. {verdict} Ask for the canary's requests alone: add canary!=\"\" to the \
+             query's selectors where the canary has an Ingress of its own (provider nginx).",
+            first.at.clock(),
+            first.value,
+            first.truth,
+        ),
+    )
+}
+
+/// One failing request is more than the bound allows.
+pub(super) fn too_few_requests(case: &Case<'_>) -> Option<Finding> {
+    let (at, query) = case.queries().find(|(_, query)| !query.passed && is_success_rate(query))?;
+    let Some(Bound::Min(bound)) = query.bound.or(bound_of(case, query)) else { return None };
+    let (written, window) = metric_window(&query.text)?;
+    let counted = case.requests_in(query.evaluated_at - window, query.evaluated_at);
+    let canary_only = case.scenario.ingress.attribution == Attribution::Canary || query.text.contains("canary!=");
+    let requests = if canary_only { counted.canary } else { counted.requests };
+    let needed = 100.0 / (100.0 - bound);
+    if bound >= 100.0 || requests as f64 >= needed {
+        return None;
+    }
+    let whose = if canary_only { "the canary got" } else { "the ingress got" };
+    let one = if requests == 0 {
+        "there was nothing to measure".to_owned()
+    } else {
+        format!("a single failed one already reads {:.2}", 100.0 * (1.0 - 1.0 / requests as f64))
+    };
+    finding(
+        "too-few-requests",
+        format!(
+            "Too little traffic for this bound: in the window [{written}] of the check at {} {whose} {requests} requests, and {one}, \
+             below {bound}. A success rate of {bound} % can only be told from {} requests on. Lengthen the window, raise the first step, \
+             send test traffic from a pre-rollout webhook, or lower the bound.",
+            at.clock(),
+            libm::ceil(needed),
+        ),
+    )
+}
+
+/// A check whose truth is known.
+struct Reading {
+    at: Timestamp,
+    value: f64,
+    truth: f64,
+    bound: Bound,
+    passed: bool,
+}
+
+impl Reading {
+    fn of(at: Timestamp, query: &QueryRecord) -> Option<Reading> {
+        let value = query.value.filter(|value| value.is_finite())?;
+        Some(Reading { at, value, truth: query.truth?, bound: query.bound?, passed: query.passed })
+    }
+
+    fn truth_fails(&self) -> bool {
+        match self.bound {
+            Bound::Min(min) => self.truth < min,
+            Bound::Max(max) => self.truth > max,
+        }
+    }
+
+    fn margin(&self) -> f64 {
+        match self.bound {
+            Bound::Min(bound) | Bound::Max(bound) => (bound - self.value).abs(),
+        }
+    }
+}
+
+fn is_success_rate(query: &QueryRecord) -> bool {
+    query.text.contains("status") && query.text.contains("_requests")
+}
+
+/// The bound that the Canary gives a metric, for a check that had no value to hold against it.
+fn bound_of(case: &Case<'_>, query: &QueryRecord) -> Option<Bound> {
+    let metrics = case.scenario.manifests.canary.spec.analysis.iter().flat_map(|analysis| &analysis.metrics);
+    let metric = metrics.into_iter().find(|metric| metric.name == query.metric)?;
+    metric.threshold_range?.min.map(Bound::Min)
+}

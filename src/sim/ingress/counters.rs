@@ -1,0 +1,81 @@
+//! What the exporter shows at a scrape.
+//!
+//! Families, buckets and units are those of `internal/ingress/metric/collectors/socket.go` and `pkg/flags/flags.go`.
+
+use super::{GROUPS, Group, Status};
+
+/// Upper bounds of the time histograms' buckets in seconds, without the last one, `+Inf`.
+pub const BUCKET_BOUNDS: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Buckets of a time histogram, `+Inf` included.
+pub const BUCKETS: usize = BUCKET_BOUNDS.len() + 1;
+
+/// Number of cells: one for every group and status.
+pub(super) const CELLS: usize = GROUPS * Status::ALL.len();
+
+/// A time histogram as exported: buckets are cumulative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// Observations at or below each bound; the last is the count of all.
+    pub buckets: [u64; BUCKETS],
+    /// Sum of the observations in milliseconds: nginx measures in whole ones.
+    pub sum_ms: u64,
+}
+
+impl Histogram {
+    /// Number of observations.
+    pub fn count(&self) -> u64 {
+        self.buckets[BUCKETS - 1]
+    }
+
+    /// Sum of the observations in seconds.
+    pub fn sum_seconds(&self) -> f64 {
+        self.sum_ms as f64 / 1000.0
+    }
+}
+
+/// The series of one group and status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// `nginx_ingress_controller_requests`.
+    pub requests: u64,
+    /// `nginx_ingress_controller_request_duration_seconds`.
+    pub request_duration: Histogram,
+    /// `nginx_ingress_controller_response_duration_seconds`; lacks requests that reached no pod.
+    pub response_duration: Histogram,
+}
+
+/// Everything that a scrape sees, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    cells: [Cell; CELLS],
+}
+
+impl Counters {
+    /// The series of a group and status; all zero while not born.
+    pub fn cell(&self, group: Group, status: Status) -> &Cell {
+        &self.cells[cell_of(group, status)]
+    }
+
+    /// The series that exist: those that have counted a request. A histogram is born with its first observation,
+    /// so the upstream one may still be missing.
+    pub fn born(&self) -> impl Iterator<Item = (Group, Status, &Cell)> {
+        (0..GROUPS as Group)
+            .flat_map(|group| Status::ALL.map(|status| (group, status)))
+            .zip(&self.cells)
+            .filter(|(_, cell)| cell.requests > 0)
+            .map(|((group, status), cell)| (group, status, cell))
+    }
+
+    pub(super) fn cell_mut(&mut self, cell: usize) -> &mut Cell {
+        &mut self.cells[cell]
+    }
+}
+
+/// The number of a cell.
+#[inline(always)]
+pub(super) fn cell_of(group: Group, status: Status) -> usize {
+    usize::from(group) * Status::ALL.len() + status as usize
+}

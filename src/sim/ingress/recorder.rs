@@ -1,0 +1,204 @@
+//! From requests to counters: which scrape sees which request.
+//!
+//! nginx records a request when it completes; the record stays with its worker until the worker's next flush and is in the
+//! exporter's counters from then on. Since a completion is known when the request arrives, the request is credited there
+//! and then to the scrape that will see it first: the next one, the one after, or a list of late ones. No event per
+//! request and no search: all that is needed of a worker is its last flush before each of the two scrapes.
+//!
+//! nginx measures times in whole milliseconds, as the difference of two clock readings that are each cut off
+//! (`ngx_http_variable_request_time`), so a request that takes 5.4 ms is reported as 5 or 6.
+
+use super::counters::{BUCKET_BOUNDS, BUCKETS, CELLS, Counters, Histogram, cell_of};
+use super::{Group, IngressPlan, ScrapeGrid, Status};
+use crate::seed::{Purpose, RunSeed};
+use crate::sim::clock::{NEVER, Nanos, Tick, millisecond, tick};
+use rand_xoshiro::rand_core::Rng;
+
+/// Scrapes that requests are credited to directly.
+const WINDOWS: usize = 2;
+
+/// Counters kept for a cell and window: the buckets, then the sum of milliseconds.
+const STRIDE: usize = 16;
+const SUM: usize = BUCKETS;
+
+/// Entities of the streams that flush phases are drawn from start here.
+const FLUSH_PHASES: u64 = 1 << 32;
+
+/// One more than the largest number of milliseconds that has a bucket of its own.
+const LAST_BOUND_MS: u64 = 10_000;
+
+/// A request as the ingress saw it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Served {
+    pub(crate) worker: usize,
+    pub(crate) group: Group,
+    pub(crate) status: Status,
+    pub(crate) arrival: Tick,
+    pub(crate) completion: Tick,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    records: bool,
+    flush_interval: Nanos,
+    /// Time of a flush of each worker; the others are whole intervals away.
+    phases: Vec<Nanos>,
+    grid: Option<ScrapeGrid>,
+    next_scrape: Nanos,
+    /// By worker: the last flush before the next scrape and before the one after it.
+    last_flush: Vec<[Tick; WINDOWS]>,
+    /// By window and cell: [`STRIDE`] counters.
+    windows: Vec<u64>,
+    /// Requests that no scrape of the two sees.
+    late: Vec<Late>,
+    /// What the scrapes so far have seen.
+    exported: Counters,
+    /// Bucket by milliseconds, up to the last bound and one more.
+    bucket_by_ms: Box<[u8]>,
+}
+
+/// A request that completes after the scrape after next.
+#[derive(Clone, Copy, Debug)]
+struct Late {
+    completion: Tick,
+    worker: u32,
+    cell: u16,
+    bucket: u16,
+    ms: u64,
+}
+
+impl Recorder {
+    pub(crate) fn new(plan: &IngressPlan, grid: Option<ScrapeGrid>, seed: RunSeed) -> Self {
+        let phases = (0..u64::from(plan.workers))
+            .map(|worker| {
+                let draw = seed
+                    .stream(Purpose::Phases, FLUSH_PHASES + worker)
+                    .next_u64();
+                (draw % plan.flush_interval as u64) as Nanos
+            })
+            .collect();
+        let mut recorder = Recorder {
+            records: plan.records,
+            flush_interval: plan.flush_interval,
+            phases,
+            grid,
+            next_scrape: grid.map_or(Nanos::MAX, |grid| grid.first),
+            last_flush: vec![[NEVER; WINDOWS]; plan.workers as usize],
+            windows: vec![0; WINDOWS * CELLS * STRIDE],
+            late: Vec::new(),
+            exported: Counters::default(),
+            bucket_by_ms: (0..=LAST_BOUND_MS + 1).map(bucket_of).collect(),
+        };
+        recorder.aim();
+        recorder
+    }
+
+    /// Credits a request to the scrape that will see it.
+    #[inline(always)]
+    pub(crate) fn record(&mut self, served: Served) {
+        let ms = millisecond(served.completion) - millisecond(served.arrival);
+        let bucket = usize::from(self.bucket_by_ms[ms.min(LAST_BOUND_MS + 1) as usize]);
+        let cell = cell_of(served.group, served.status);
+        let [next, after] = self.last_flush[served.worker];
+        let window = usize::from(served.completion > next) + usize::from(served.completion > after);
+        if window < WINDOWS {
+            self.credit(window, cell, bucket, ms);
+        } else {
+            self.late.push(Late {
+                completion: served.completion,
+                worker: served.worker as u32,
+                cell: cell as u16,
+                bucket: bucket as u16,
+                ms,
+            });
+        }
+    }
+
+    /// The counters as the scrape at `at` sees them.
+    ///
+    /// To be called at every time of the grid, whether or not the answer arrives anywhere: only two scrapes ahead are
+    /// counted in place. Panics if `at` is not the grid's next time or a later one.
+    pub(crate) fn scrape(&mut self, at: Nanos) -> &Counters {
+        let Some(grid) = self.grid.filter(|_| self.records) else {
+            return &self.exported;
+        };
+        assert!(
+            at >= self.next_scrape && (at - grid.first) % grid.interval == 0,
+            "a scrape at {at} ns is not on the grid or out of order"
+        );
+        while self.next_scrape <= at {
+            self.export_next_window();
+            self.next_scrape += grid.interval;
+            self.aim();
+            self.credit_late();
+        }
+        &self.exported
+    }
+
+    #[inline(always)]
+    fn credit(&mut self, window: usize, cell: usize, bucket: usize, ms: u64) {
+        let start = (window * CELLS + cell) * STRIDE;
+        let counters = &mut self.windows[start..start + STRIDE];
+        counters[bucket] += 1;
+        counters[SUM] += ms;
+    }
+
+    /// Adds the first window to what is exported; the second becomes the first.
+    fn export_next_window(&mut self) {
+        let (first, second) = self.windows.split_at_mut(CELLS * STRIDE);
+        for (cell, counters) in first.chunks_exact(STRIDE).enumerate() {
+            if counters[..BUCKETS].iter().all(|&count| count == 0) {
+                continue;
+            }
+            let exported = self.exported.cell_mut(cell);
+            add(&mut exported.request_duration, counters);
+            exported.requests = exported.request_duration.count();
+            if Status::ALL[cell % Status::ALL.len()] != Status::Unavailable {
+                add(&mut exported.response_duration, counters);
+            }
+        }
+        first.copy_from_slice(second);
+        second.fill(0);
+    }
+
+    /// Finds each worker's last flush before the next two scrapes.
+    fn aim(&mut self) {
+        let Some(grid) = self.grid else {
+            return;
+        };
+        for (last_flush, phase) in self.last_flush.iter_mut().zip(&self.phases) {
+            for (window, last_flush) in last_flush.iter_mut().enumerate() {
+                let scrape = self.next_scrape + window as Nanos * grid.interval;
+                *last_flush = tick(scrape - (scrape - phase).rem_euclid(self.flush_interval));
+            }
+        }
+    }
+
+    /// Credits late requests that the scrape after next sees by now.
+    fn credit_late(&mut self) {
+        let mut late = std::mem::take(&mut self.late);
+        late.retain(|late| {
+            let seen = late.completion <= self.last_flush[late.worker as usize][WINDOWS - 1];
+            if seen {
+                self.credit(WINDOWS - 1, late.cell.into(), late.bucket.into(), late.ms);
+            }
+            !seen
+        });
+        self.late = late;
+    }
+}
+
+/// Adds a window's counters to a cumulative histogram.
+fn add(histogram: &mut Histogram, counters: &[u64]) {
+    let mut below = 0;
+    for (bucket, count) in histogram.buckets.iter_mut().zip(counters) {
+        below += count;
+        *bucket += below;
+    }
+    histogram.sum_ms += counters[SUM];
+}
+
+/// The bucket that a time in milliseconds falls into.
+fn bucket_of(ms: u64) -> u8 {
+    BUCKET_BOUNDS.partition_point(|&bound| bound < ms as f64 / 1000.0) as u8
+}

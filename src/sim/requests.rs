@@ -1,0 +1,211 @@
+//! The request path: every request of a run, from its arrival to the counters, without an event for any of them.
+//!
+//! Between two control events the world does not change, so [`RequestPath::advance`] serves all requests up to the next one
+//! in a tight loop. A request is known completely when it arrives: the ingress' coin and round say which pod, the pod's
+//! slots say when it is done ([`service`](super::service)), the worker's flush grid says which scrape sees it first
+//! ([`ingress`](super::ingress)). Its memory does not grow with the number of requests, but by a row per simulated second.
+//!
+//! Every request takes one draw from each of the streams arrivals, routing, service and faults, whatever becomes of it, so
+//! two configurations compared on one seed meet the same requests.
+
+mod block;
+mod latency;
+mod plan;
+mod seconds;
+
+pub use plan::PathPlan;
+pub use seconds::{SecondStats, WindowTruth};
+
+use block::Block;
+use seconds::SecondLog;
+
+use crate::record::{Latency, RequestTotals};
+use crate::seed::RunSeed;
+use crate::sim::clock::{Nanos, Tick, tick};
+use crate::sim::ingress::{Backend, Counters, Group, Recorder, Router, Served, Status};
+use crate::sim::service::{PodIx, PodSpec, Pods, ServicePlan, Side};
+
+/// All requests of a run.
+#[derive(Clone, Debug)]
+pub struct RequestPath {
+    block: Block,
+    router: Router,
+    service: ServicePlan,
+    pods: Pods,
+    recorder: Recorder,
+    seconds: SecondLog,
+    arrivals: crate::sim::traffic::ArrivalPlan,
+    now: Tick,
+}
+
+impl RequestPath {
+    /// A path without pods whose requests start after `start`.
+    pub fn new(plan: PathPlan, seed: RunSeed, start: Nanos) -> Self {
+        let now = tick(start);
+        RequestPath {
+            block: Block::new(plan.arrivals.clone(), seed, now),
+            router: Router::new(&plan.ingress, seed),
+            service: plan.service,
+            pods: Pods::default(),
+            recorder: Recorder::new(&plan.ingress, plan.scrapes, seed),
+            seconds: SecondLog::new(now, plan.truth_seconds),
+            arrivals: plan.arrivals,
+            now,
+        }
+    }
+
+    /// Draws everything after now from another seed: many runs can share one warm-up. Phases stay as they are.
+    pub fn reseed(&mut self, seed: RunSeed) {
+        self.block = Block::new(self.arrivals.clone(), seed, self.now);
+        self.router.reseed(seed);
+    }
+
+    /// Adds a pod. It gets no requests until it is an endpoint.
+    pub fn add_pod(&mut self, spec: PodSpec) -> PodIx {
+        self.pods.add(&self.service, spec)
+    }
+
+    /// Takes a pod out of both backends. What it has been given it completes.
+    pub fn remove_pod(&mut self, pod: PodIx) {
+        self.router.remove(pod);
+    }
+
+    /// Says which pods answer for a backend, and under which labels their requests are counted.
+    pub fn set_endpoints(&mut self, backend: Backend, endpoints: &[(PodIx, Group)]) {
+        self.router.set_endpoints(backend, endpoints);
+    }
+
+    /// Gives one nginx worker a canary weight: percent of its requests that go to the alternative backend.
+    pub fn set_weight(&mut self, worker: u32, weight: u32) {
+        self.router.set_weight(worker, weight);
+    }
+
+    /// Serves all requests that arrive before `until`.
+    pub fn advance(&mut self, until: Nanos) {
+        let until = tick(until);
+        loop {
+            let stop = until.min(self.seconds.second_end());
+            if self.router.is_closed() {
+                self.refuse(stop);
+            } else {
+                self.serve(stop);
+            }
+            if stop == self.seconds.second_end() {
+                self.seconds.roll();
+            }
+            if stop == until {
+                break;
+            }
+        }
+        self.now = until;
+    }
+
+    /// The exporter's counters as a scrape at `at` sees them, after [`advance`](Self::advance) to `at`.
+    ///
+    /// To be called at every time of the plan's grid, in order, also when Prometheus gets no answer.
+    /// Without a grid, or where the ingress counts nothing, the counters stay empty.
+    pub fn scrape(&mut self, at: Nanos) -> &Counters {
+        self.recorder.scrape(at)
+    }
+
+    /// Starts totals and a new grid of seconds at `at`, which [`advance`](Self::advance) must have reached.
+    pub fn start_totals(&mut self, at: Nanos) {
+        debug_assert_eq!(tick(at), self.now, "totals start now");
+        self.seconds.restart(tick(at));
+    }
+
+    /// Requests since [`start_totals`](Self::start_totals), or since the start.
+    pub fn totals(&self) -> RequestTotals {
+        self.seconds.totals()
+    }
+
+    /// Latency of the requests since [`start_totals`](Self::start_totals), or since the start.
+    pub fn latency(&self) -> Latency {
+        self.seconds.latency()
+    }
+
+    /// The seconds that start at `from` or later, the one under way included if it has had a request.
+    pub fn seconds(&self, from: Nanos) -> Vec<SecondStats> {
+        self.seconds.seconds(from)
+    }
+
+    /// What the users of one side really got in the seconds that start at `from` or later and before `to`.
+    pub fn window_truth(&self, from: Nanos, to: Nanos, side: Side) -> WindowTruth {
+        self.seconds.truth(from, to, side)
+    }
+
+    /// Requests that a pod has been given.
+    pub fn served(&self, pod: PodIx) -> u64 {
+        self.pods.get(pod).served
+    }
+
+    /// CPU time that the requests given to a pod cost, in nanoseconds; counted when they arrive.
+    pub fn cpu_ns(&self, pod: PodIx) -> u64 {
+        self.pods.cpu_ns(pod)
+    }
+
+    /// Requests that a pod works on at `at`, which must not be before now; those that wait are not counted.
+    pub fn working(&self, pod: PodIx, at: Nanos) -> u32 {
+        self.pods.busy(pod, at)
+    }
+
+    /// When a pod has completed everything it has been given so far; `None` if that is nothing.
+    pub fn idle_from(&self, pod: PodIx) -> Option<Nanos> {
+        self.pods.idle_from(pod)
+    }
+
+    /// The hot loop.
+    fn serve(&mut self, until: Tick) {
+        loop {
+            let (done, requests) = self.block.take(until);
+            for request in requests {
+                let worker = self.router.worker(request.routing);
+                let endpoint = self.router.route(worker, request.routing);
+                let pod = &mut self.pods.pods[endpoint.pod.0 as usize];
+                let failed = pod.fails(request.fault);
+                let service = self
+                    .service
+                    .tables
+                    .nanoseconds(pod.tables[usize::from(failed)], request.service);
+                pod.served += 1;
+                let completion = self.pods.slots.serve(pod.row, request.arrival, service);
+                self.recorder.record(Served {
+                    worker,
+                    group: endpoint.group,
+                    status: if failed {
+                        Status::InternalError
+                    } else {
+                        Status::Ok
+                    },
+                    arrival: request.arrival,
+                    completion,
+                });
+                self.seconds
+                    .count(pod.side, failed, completion - request.arrival);
+            }
+            if done {
+                return;
+            }
+        }
+    }
+
+    /// Answers every request with 503 at once: there is no pod.
+    fn refuse(&mut self, until: Tick) {
+        loop {
+            let (done, requests) = self.block.take(until);
+            for request in requests {
+                self.recorder.record(Served {
+                    worker: self.router.worker(request.routing),
+                    group: 0,
+                    status: Status::Unavailable,
+                    arrival: request.arrival,
+                    completion: request.arrival,
+                });
+                self.seconds.count(Side::Primary, true, 0);
+            }
+            if done {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A rate over time, as straight pieces.
+
+use std::sync::Arc;
+
+use crate::scenario::RatePoint;
+use crate::sim::clock::{MILLISECOND, NEVER, Tick, tick};
+use crate::sim::sampling::round;
+
+/// Requests per second over time: linear between points, constant before the first and after the last.
+#[derive(Clone, Debug)]
+pub struct RateProfile {
+    segments: Arc<[Segment]>,
+}
+
+/// A straight piece of a profile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment {
+    start: Tick,
+    end: Tick,
+    /// Requests per nanosecond at the start.
+    rate: f64,
+    /// Change of the rate per nanosecond; 0 for most.
+    slope: f64,
+    /// Nanoseconds per request, where the rate does not change; infinite where it is 0.
+    spacing: f64,
+}
+
+/// No gap between two requests is longer: 26 days. Keeps the rounding exact.
+const LONGEST_GAP: f64 = (1u64 << 51) as f64;
+
+impl RateProfile {
+    /// The profile through points in order of time. Two points at one time are a jump. Without points nothing arrives.
+    pub fn new(points: &[RatePoint]) -> Self {
+        let per_ns = |point: &RatePoint| point.per_second.max(0.0) / 1e9;
+        let at = |point: &RatePoint| tick(point.at.as_millis() * MILLISECOND);
+        let mut segments = Vec::with_capacity(points.len() + 1);
+        if let (Some(first), Some(last)) = (points.first(), points.last()) {
+            segments.push(Segment::new(0, at(first), per_ns(first), per_ns(first)));
+            for pair in points.windows(2) {
+                if at(&pair[1]) > at(&pair[0]) {
+                    segments.push(Segment::new(
+                        at(&pair[0]),
+                        at(&pair[1]),
+                        per_ns(&pair[0]),
+                        per_ns(&pair[1]),
+                    ));
+                }
+            }
+            segments.push(Segment::new(at(last), NEVER, per_ns(last), per_ns(last)));
+        }
+        RateProfile {
+            segments: segments.into(),
+        }
+    }
+
+    /// The number of the segment that `at` lies in.
+    pub(crate) fn segment_at(&self, at: Tick) -> usize {
+        self.segments.partition_point(|segment| segment.end <= at)
+    }
+
+    /// A segment by number; `None` after the last.
+    #[inline(always)]
+    pub(crate) fn segment(&self, number: usize) -> Option<&Segment> {
+        self.segments.get(number)
+    }
+}
+
+impl Segment {
+    fn new(start: Tick, end: Tick, rate: f64, rate_at_end: f64) -> Self {
+        Segment {
+            start,
+            end,
+            rate,
+            slope: (rate_at_end - rate) / (end - start).max(1) as f64,
+            spacing: 1.0 / rate,
+        }
+    }
+
+    pub(crate) fn end(&self) -> Tick {
+        self.end
+    }
+
+    /// The moment after `now` by which `load` requests are due; where that is after the segment, the load left at its end.
+    #[inline(always)]
+    pub(crate) fn advance(&self, now: Tick, load: f64) -> Result<Tick, f64> {
+        let left = (self.end - now) as f64;
+        let gap = if self.slope == 0.0 {
+            load * self.spacing
+        } else {
+            self.gap_on_a_slope(now, load)
+        };
+        // An infinite or undefined gap is not smaller either.
+        if gap < left && gap < LONGEST_GAP {
+            let at = now + round(gap);
+            if at < self.end {
+                return Ok(at);
+            }
+        }
+        Err((load - self.load(now, left)).max(0.0))
+    }
+
+    /// Solves `rate x + slope x²/2 = load` for x, in the form that does not cancel; not a number where there is no solution.
+    fn gap_on_a_slope(&self, now: Tick, load: f64) -> f64 {
+        let rate = self.rate_at(now);
+        2.0 * load / (rate + (rate * rate + 2.0 * self.slope * load).sqrt())
+    }
+
+    /// Requests due in the mean in the `left` nanoseconds after `now`.
+    fn load(&self, now: Tick, left: f64) -> f64 {
+        (self.rate_at(now) + self.slope * left / 2.0) * left
+    }
+
+    fn rate_at(&self, now: Tick) -> f64 {
+        self.rate + self.slope * (now - self.start) as f64
+    }
+}
