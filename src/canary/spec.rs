@@ -45,6 +45,32 @@ pub struct CanarySpec {
     pub revert_on_deletion: bool,
 }
 
+impl CanarySpec {
+    /// Name of the apex Service (`GetServiceNames`).
+    pub fn apex_service(&self) -> &str {
+        if self.service.name.is_empty() {
+            &self.target_ref.name
+        } else {
+            &self.service.name
+        }
+    }
+
+    /// Name of the Service in front of the primary.
+    pub fn primary_service(&self) -> String {
+        format!("{}-primary", self.apex_service())
+    }
+
+    /// Name of the Service in front of the canary.
+    pub fn canary_service(&self) -> String {
+        format!("{}-canary", self.apex_service())
+    }
+
+    /// Seconds until an unready workload ends the rollout (`GetProgressDeadlineSeconds`).
+    pub fn progress_deadline(&self) -> i64 {
+        self.progress_deadline_seconds.map_or(600, i64::from)
+    }
+}
+
 /// `spec.autoscalerRef`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -90,6 +116,9 @@ pub struct CanaryService {
     /// `http`, `grpc` and the like.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub app_protocol: String,
+    /// `spec.trafficDistribution` of the Services.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub traffic_distribution: String,
     /// Also serve the containers' other ports.
     pub port_discovery: bool,
     /// `clusterIP: None`.
@@ -130,6 +159,19 @@ pub struct CanaryService {
     /// Labels and annotations of the canary Service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary: Option<CustomMetadata>,
+    /// Keys that Flagger leaves alone on Services it made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmanaged_metadata: Option<UnmanagedMetadata>,
+}
+
+/// `service.unmanagedMetadata`: keys only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UnmanagedMetadata {
+    /// Annotations.
+    pub annotations: Vec<String>,
+    /// Labels.
+    pub labels: Vec<String>,
 }
 
 /// Labels and annotations of a generated Service.
@@ -202,6 +244,16 @@ impl Analysis {
         } else {
             1
         }
+    }
+
+    /// Percent of the primary's pods that must be available (`GetAnalysisPrimaryReadyThreshold`).
+    pub fn primary_ready_threshold(&self) -> i64 {
+        self.primary_ready_threshold.unwrap_or(100)
+    }
+
+    /// Percent of the canary's pods that must be available (`GetAnalysisCanaryReadyThreshold`).
+    pub fn canary_ready_threshold(&self) -> i64 {
+        self.canary_ready_threshold.unwrap_or(100)
     }
 }
 

@@ -30,6 +30,15 @@ pub struct CanaryStatus {
     pub last_transition_time: Option<Timestamp>,
     /// `Promoted`.
     pub conditions: Vec<Condition>,
+    /// `NAME=VALUE` that ties a user to the canary (Gateway API session affinity).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub session_affinity_cookie: String,
+    /// The same for the primary.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub primary_session_affinity_cookie: String,
+    /// The canary's cookie of the run before, which is being expired.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub previous_session_affinity_cookie: String,
 }
 
 /// Flagger's phases, spelled its way.

@@ -12,20 +12,44 @@
 //! - Whatever the engine asks is answered at once, failures included; what a failure means is decided here.
 //! - Notices arrive in the order in which Flagger would have emitted them.
 
+mod alert;
+mod analysis;
+mod autoscaler;
+mod checks;
 pub mod cluster;
+mod configs;
+mod context;
+mod dialect;
 pub mod event;
+mod gates;
+mod go;
+pub mod hooks;
 pub mod object;
+mod primary;
+pub mod prometheus;
+mod queries;
+pub mod readiness;
+pub mod revision;
+pub mod router;
+mod scaling;
+mod services;
+mod sha256;
+mod status;
+mod strategy;
+mod tick;
+mod weights;
 
 pub use crate::canary::{Provider, Rules};
 pub use event::{Alert, AlertField, Event, EventType, Gauge, Notice, Severity};
 pub use object::{Kind, Object, ObjectRef};
+pub use tick::tick;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::canary::{CanaryStatus, Phase};
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 
 /// What one tick may ask of the world around it.
 pub trait World {
@@ -82,6 +106,10 @@ pub struct Query {
     pub address: String,
     /// The text.
     pub text: String,
+    /// The Secret that holds the credentials (`token`, or `username` and `password`), where the template names one.
+    pub secret: Option<ObjectRef>,
+    /// No certificate check.
+    pub insecure_skip_verify: bool,
 }
 
 /// Where a query comes from.
@@ -252,7 +280,7 @@ pub enum Decision {
     Detected,
     /// Saw another revision during the analysis.
     Restarted,
-    /// A gate is closed.
+    /// A gate is closed; in the runbook's reading also: max weight is reached and more checks have to pass.
     Waiting,
     /// Moved the weight or the iteration on.
     Advanced,
@@ -268,15 +296,4 @@ pub enum Decision {
     RolledBack,
     /// The promotion failed.
     PromotionFailed,
-}
-
-/// Runs one tick of the controller for one Canary.
-pub fn tick(
-    canary: &ObjectRef,
-    settings: &Settings,
-    now: Timestamp,
-    world: &mut impl World,
-) -> Ticked {
-    let _ = (canary, settings, now, world);
-    Ticked::default()
 }

@@ -49,12 +49,13 @@ impl Kind {
         }
     }
 
-    /// The resource as the API server names it in errors: `ingresses.networking.k8s.io`.
+    /// The resource as errors name it: `ingresses.networking.k8s.io`. MetricTemplates and AlertProviders are read
+    /// from Flagger's own cache, whose errors use the singular.
     pub fn resource(self) -> &'static str {
         match self {
             Kind::Canary => "canaries.flagger.app",
-            Kind::MetricTemplate => "metrictemplates.flagger.app",
-            Kind::AlertProvider => "alertproviders.flagger.app",
+            Kind::MetricTemplate => "metrictemplate.flagger.app",
+            Kind::AlertProvider => "alertprovider.flagger.app",
             Kind::Deployment => "deployments.apps",
             Kind::HorizontalPodAutoscaler => "horizontalpodautoscalers.autoscaling",
             Kind::Service => "services",

@@ -33,6 +33,9 @@ pub struct ServiceSpec {
     /// `None` for a headless Service.
     #[serde(rename = "clusterIP", skip_serializing_if = "String::is_empty")]
     pub cluster_ip: String,
+    /// `PreferClose` and the like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic_distribution: Option<String>,
 }
 
 /// One port.
@@ -53,4 +56,7 @@ pub struct ServicePort {
     /// `http`, `grpc` and the like.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_protocol: Option<String>,
+    /// Port on every node; the API server gives it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<i32>,
 }
