@@ -65,6 +65,26 @@ impl Quantity {
         clamp(ceil_div(self.nanos, NANOS))
     }
 
+    /// The nearest float, as `AsApproximateFloat64` computes it from the canonical form.
+    pub fn approximate_f64(self) -> f64 {
+        let (mantissa, power) = self.canonical();
+        const SCALES: [f64; 10] = [1e-9, 1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9, 1e12, 1e15, 1e18];
+        mantissa as f64 * SCALES[power]
+    }
+
+    /// Mantissa and index of the largest decimal suffix that needs no fraction.
+    fn canonical(self) -> (i128, usize) {
+        if self.nanos == 0 {
+            return (0, 3);
+        }
+        let (mut mantissa, mut power) = (self.nanos, 0);
+        while mantissa % 1000 == 0 && power < DECIMAL.len() - 1 {
+            mantissa /= 1000;
+            power += 1;
+        }
+        (mantissa, power)
+    }
+
     /// As Kubernetes prints bytes: `200Mi` where that is exact, else as [`Display`](fmt::Display).
     pub fn binary(self) -> String {
         let units = self.nanos / NANOS;
@@ -83,14 +103,7 @@ impl Quantity {
 /// Canonical decimal form: the largest suffix that needs no fraction. `92m`, `2k`, `91554370n`.
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.nanos == 0 {
-            return f.write_str("0");
-        }
-        let (mut mantissa, mut power) = (self.nanos, 0);
-        while mantissa % 1000 == 0 && power < DECIMAL.len() - 1 {
-            mantissa /= 1000;
-            power += 1;
-        }
+        let (mantissa, power) = self.canonical();
         write!(f, "{mantissa}{}", DECIMAL[power])
     }
 }

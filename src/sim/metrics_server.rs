@@ -41,13 +41,24 @@ pub struct PodMetrics {
     pub containers: BTreeMap<String, ContainerUsage>,
 }
 
-/// Usage of one container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Usage of one container. metrics-server always has both values; another server of the API may lack one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ContainerUsage {
     /// Cores, in whole nanocores.
-    pub cpu: Quantity,
+    pub cpu: Option<Quantity>,
     /// Working set in bytes.
-    pub memory: Quantity,
+    pub memory: Option<Quantity>,
+}
+
+impl ContainerUsage {
+    /// Usage of the resource of this name.
+    pub fn get(&self, resource: &str) -> Option<Quantity> {
+        match resource {
+            "cpu" => self.cpu,
+            "memory" => self.memory,
+            _ => None,
+        }
+    }
 }
 
 /// A metrics-server.
@@ -125,8 +136,8 @@ impl MetricsServer {
             let nanos = last.cpu_nanos.checked_sub(previous.cpu_nanos)?;
             let nanocores = u128::from(nanos) * 1000 / window.as_millis().max(1) as u128;
             let used = ContainerUsage {
-                cpu: Quantity::from_nanos(i64::try_from(nanocores).unwrap_or(i64::MAX)),
-                memory: Quantity::from_units(i64::try_from(last.memory_bytes).unwrap_or(i64::MAX)),
+                cpu: Some(Quantity::from_nanos(saturate(nanocores))),
+                memory: Some(Quantity::from_units(saturate(last.memory_bytes.into()))),
             };
             usage.insert(name.clone(), used);
             if earliest.is_none_or(|(at, _)| last.at < at) {
@@ -172,4 +183,8 @@ impl MetricsServer {
         };
         Some(Points { last, previous })
     }
+}
+
+fn saturate(n: u128) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }

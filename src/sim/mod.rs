@@ -14,6 +14,7 @@ mod event;
 mod exporter;
 mod findings;
 mod finish;
+pub mod hpa;
 pub mod ingress;
 pub mod metrics_server;
 mod names;
