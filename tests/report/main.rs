@@ -1,0 +1,4 @@
+//! What reports say about records: text, JSON, tables, files, pictures.
+
+mod fixture;
+mod text;
