@@ -19,10 +19,12 @@ use crate::time::{Span, Timestamp};
 /// Version of the record's shape.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// One run.
+/// One run. In JSON, times (keys ending in `_s`) are seconds after the tick that detected the new revision, ratios are
+/// fractions, and a value that JSON has no number for (NaN, infinities) is null.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "rollcast record of one run (run.json)")]
 pub struct Record {
-    /// [`SCHEMA_VERSION`].
+    /// Version of this shape.
     pub schema_version: u32,
     /// Version of rollcast.
     pub rollcast_version: String,

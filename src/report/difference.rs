@@ -1,6 +1,6 @@
 //! What differs between two runs of one world on one seed under two readings of the thresholds.
 
-use crate::canary::Rules;
+use crate::canary::{Phase, Rules};
 use crate::record::{Outcome, Record, TickRecord};
 use crate::time::Timestamp;
 
@@ -83,18 +83,14 @@ fn ends(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Where the two part.
+/// Where the two part: the first tick of both that leaves them in different states.
 fn parting(first: &Record, second: &Record) -> Option<String> {
-    let from_zero = |record: &'_ Record| -> Vec<TickRecord> {
-        record
-            .ticks
-            .iter()
-            .filter(|tick| tick.at >= Timestamp::ZERO)
-            .cloned()
-            .collect()
-    };
-    let (a, b) = (from_zero(first), from_zero(second));
-    let (a, b) = a.iter().zip(&b).find(|(a, b)| state(a) != state(b))?;
+    let (a, b) = first
+        .ticks
+        .iter()
+        .filter(|tick| tick.at >= Timestamp::ZERO)
+        .filter_map(|a| Some((a, second.ticks.iter().find(|b| b.at == a.at)?)))
+        .find(|(a, b)| state(a) != state(b))?;
     let shown = |record: &Record, tick: &TickRecord| {
         format!(
             "{} {}/{} under {} rules",
@@ -112,8 +108,8 @@ fn parting(first: &Record, second: &Record) -> Option<String> {
     ))
 }
 
-fn state(tick: &TickRecord) -> (Timestamp, crate::canary::Phase, i64, i64) {
-    (tick.at, tick.phase, tick.primary_weight, tick.canary_weight)
+fn state(tick: &TickRecord) -> (Phase, i64, i64) {
+    (tick.phase, tick.primary_weight, tick.canary_weight)
 }
 
 fn harm(first: &Record, second: &Record) -> Option<String> {

@@ -177,24 +177,28 @@ fn finish(record: &Record, what: &str) -> String {
 }
 
 fn harm(record: &Record) -> String {
-    let all = record.requests;
-    if all.total == 0 {
+    if record.requests.total == 0 {
         return "Users sent no requests.".to_owned();
     }
-    let failures = if all.failed == 0 {
-        format!("None of users' {} failed", counted(all.total, "request"))
+    let rollout = during(record, Timestamp::ZERO, end_of_rollout(record));
+    let when = match record.finished_at {
+        Some(at) => format!("Until it was over at {}", at.clock()),
+        None => "In the whole run".to_owned(),
+    };
+    let failures = if rollout.failed == 0 {
+        format!("none of {} failed", counted(rollout.total, "user request"))
     } else {
         format!(
-            "Users got {} out of {} ({})",
-            counted(all.failed, "failed request"),
-            count(all.total),
-            share(all.failed, all.total)
+            "users got {} out of {} ({})",
+            counted(rollout.failed, "failed request"),
+            count(rollout.total),
+            share(rollout.failed, rollout.total)
         )
     };
     format!(
-        "{failures}; 99% of requests took at most {}. {}",
+        "{when} {failures}. {} 99% of the run's requests took at most {}.",
+        exposure(record.requests),
         latency(record.latency.p99_ms),
-        exposure(all)
     )
 }
 
@@ -213,26 +217,35 @@ fn exposure(all: RequestTotals) -> String {
     )
 }
 
-/// After a promotion everybody is on the new version: what they get there is what the analysis was meant to find out.
+/// What users still got when it was over: after a promotion everybody is on the new version, and what they get there is
+/// what the analysis was meant to find out.
 fn aftermath(record: &Record) -> Option<String> {
-    if !matches!(record.outcome, Outcome::Promoted | Outcome::PromotionFailed) {
-        return None;
-    }
-    let finished = record.finished_at?.as_millis();
-    let (mut total, mut failed) = (0, 0);
-    for second in &record.traffic {
-        if second.at_s * 1000 >= finished {
-            total += second.requests;
-            failed += second.failed;
-        }
-    }
-    (failed > 0).then(|| {
+    record.finished_at?;
+    let after = during(record, end_of_rollout(record), record.ended_at);
+    (after.failed > 0).then(|| {
         format!(
-            "After the end of the rollout at {}, {} of {} failed ({}).",
-            Timestamp::from_millis(finished).clock(),
-            count(failed),
-            counted(total, "request"),
-            share(failed, total)
+            "After that {} of {} failed ({}).",
+            count(after.failed),
+            counted(after.total, "user request"),
+            share(after.failed, after.total)
         )
     })
+}
+
+fn end_of_rollout(record: &Record) -> Timestamp {
+    record.finished_at.unwrap_or(record.ended_at)
+}
+
+/// Requests that arrived from `start` to `end`.
+fn during(record: &Record, start: Timestamp, end: Timestamp) -> RequestTotals {
+    let mut totals = RequestTotals::default();
+    for second in &record.traffic {
+        if (start..end).contains(&Timestamp::from_secs(second.at_s)) {
+            totals.total += second.requests;
+            totals.failed += second.failed;
+            totals.canary += second.canary;
+            totals.canary_failed += second.canary_failed;
+        }
+    }
+    totals
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::record::{Record, TimelineRow};
+use crate::report::checks::{Round, rounds};
 use crate::report::difference::difference;
 use crate::report::verdict::verdict;
+use crate::report::words::{comparison, metric};
 use crate::time::Timestamp;
 
-use super::layout::{cell, paragraph, wrap};
+use super::layout::{cell, ends, len, paragraph, wrap};
 use super::palette::Palette;
-use super::timeline::short_remarks;
+use super::timeline::{ROUNDS_SHOWN, decision_word, left_out};
 use super::{WIDTH, scenario_title};
 
 /// Columns of the time.
@@ -83,10 +85,42 @@ fn table(first: &Record, second: &Record, palette: Palette, out: &mut String) {
 
 /// The lines of one run at one time; none where it set no weight then.
 fn cells(record: &Record, at: Timestamp) -> Vec<String> {
-    let rows: Vec<&TimelineRow> = record.timeline.iter().filter(|row| row.at == at).collect();
-    rows.into_iter()
-        .flat_map(|row| short_remarks(record, row, CELL))
+    record
+        .timeline
+        .iter()
+        .filter(|row| row.at == at)
+        .flat_map(|row| row_lines(record, row))
         .collect()
+}
+
+fn row_lines(record: &Record, row: &TimelineRow) -> Vec<String> {
+    let remark = match (decision_word(record, row), &row.note) {
+        (Some((word, _)), _) => format!("({word})"),
+        (None, Some(note)) => format!("({note})"),
+        (None, None) => String::new(),
+    };
+    let weights = format!("{}/{} {remark}", row.primary_weight, row.canary_weight);
+    let mut lines = wrap(&weights, CELL, "  ");
+    let rounds: Vec<Round> = rounds(row).collect();
+    let (first, hidden, last) = ends(&rounds, ROUNDS_SHOWN);
+    lines.extend(first.iter().flat_map(round_lines));
+    lines.extend(left_out(hidden).map(|line| format!("  {line}")));
+    lines.extend(last.iter().flat_map(round_lines));
+    lines
+}
+
+/// A line a round; what a failed one found goes to a second line where it does not fit.
+fn round_lines(round: &Round) -> Vec<String> {
+    let at = round.at.clock();
+    let Some(check) = round.failure() else {
+        return vec![format!("  {at} PASS")];
+    };
+    let (what, found) = (format!("  {at} FAIL {}", metric(check)), comparison(check));
+    if len(&what) + 1 + len(&found) <= CELL {
+        vec![format!("{what} {found}")]
+    } else {
+        vec![what, format!("    {found}")]
+    }
 }
 
 fn line(time: &str, [left, right]: &[String; 2], out: &mut String) {

@@ -3,6 +3,7 @@
 use crate::record::{EventRecord, Record};
 use crate::time::Timestamp;
 
+use super::layout::ends;
 use super::palette::Palette;
 
 /// Messages shown; of more, the first and the last are shown.
@@ -16,28 +17,19 @@ pub(super) fn log(record: &Record, palette: Palette, out: &mut String) {
         .partition(|event| event.at < Timestamp::ZERO);
     *out += "Flagger logs:\n";
     let lines = folded(&run);
-    let (first, last) = if lines.len() > SHOWN {
-        (SHOWN / 2, SHOWN - SHOWN / 2)
-    } else {
-        (lines.len(), 0)
-    };
-    for line in &lines[..first] {
-        *out += line;
-    }
-    let hidden = lines.len() - first - last;
-    if hidden > 0 {
-        let line = format!("... {hidden} more lines: events.log");
+    let (first, hidden, last) = ends(&lines, SHOWN);
+    out.extend(first.iter().map(String::as_str));
+    if !hidden.is_empty() {
+        let line = format!("... {} more lines", hidden.len());
         *out += &format!("{}\n", palette.dim(&line));
     }
-    for line in &lines[lines.len() - last..] {
-        *out += line;
-    }
+    out.extend(last.iter().map(String::as_str));
     if lines.is_empty() {
         *out += &format!("{}\n", palette.dim("(nothing from 0:00 on)"));
     }
     if !warm_up.is_empty() {
         let line = format!(
-            "(before 0:00: {} in events.log)",
+            "(before 0:00: {})",
             match warm_up.len() {
                 1 => format!("\"{}\"", warm_up[0].message),
                 n => format!("{n} messages, the last \"{}\"", warm_up[n - 1].message),

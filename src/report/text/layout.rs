@@ -46,6 +46,17 @@ pub(super) fn cell(text: &str, width: usize) -> String {
     format!("{text}{:padding$}", "")
 }
 
+/// Splits a list that is too long for `most` into what is shown of its beginning, what is left out, and what is shown of
+/// its end. Of a list that fits, all is beginning.
+pub(super) fn ends<T>(items: &[T], most: usize) -> (&[T], &[T], &[T]) {
+    if items.len() <= most {
+        return (items, &[], &[]);
+    }
+    let (first, rest) = items.split_at(most / 2);
+    let (hidden, last) = rest.split_at(items.len() - most);
+    (first, hidden, last)
+}
+
 /// Columns of a text.
 pub(super) fn len(text: &str) -> usize {
     text.chars().count()
@@ -61,6 +72,15 @@ mod tests {
         assert_eq!(wrap("- a bc def", 6, "  "), ["- a bc", "  def"]);
         assert_eq!(wrap("a bcdefgh i", 3, ""), ["a", "bcdefgh", "i"]);
         assert_eq!(wrap("", 3, ""), [""]);
+    }
+
+    #[test]
+    fn long_lists_show_their_ends() {
+        assert_eq!(ends(&[1, 2, 3], 3), (&[1, 2, 3][..], &[][..], &[][..]));
+        assert_eq!(
+            ends(&[1, 2, 3, 4, 5, 6], 3),
+            (&[1][..], &[2, 3, 4][..], &[5, 6][..])
+        );
     }
 
     #[test]

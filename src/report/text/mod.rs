@@ -49,7 +49,7 @@ fn title(record: &Record, palette: Palette, out: &mut String) {
         *out += &format!("{}\n", palette.bold(&line));
     }
     *out += &format!(
-        "{}, rules {}, provider {}, a tick every {}, seed {}\n",
+        "{}, rules {}, provider {}, interval {}, seed {}\n",
         record.canary,
         record.rules.as_str(),
         record
@@ -103,7 +103,7 @@ fn assumptions(record: &Record, palette: Palette, out: &mut String) {
         .checked_sub(ASSUMPTIONS_SHOWN)
         .filter(|n| *n > 0)
     {
-        let line = format!("- and {more} more: scenario.assumptions in run.json");
+        let line = format!("- and {more} more, listed in run.json under scenario.assumptions");
         *out += &format!("{}\n", palette.dim(&line));
     }
 }

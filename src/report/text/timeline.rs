@@ -6,11 +6,11 @@ use crate::report::checks::{Round, rounds};
 use crate::report::words::{comparison, metric};
 
 use super::WIDTH;
-use super::layout::{cell, fit, len, wrap};
+use super::layout::{ends, fit, len, wrap};
 use super::palette::{Colour, Palette};
 
 /// Rounds of checks shown on one row; of more, the first and the last are shown.
-const ROUNDS_SHOWN: usize = 6;
+pub(super) const ROUNDS_SHOWN: usize = 6;
 
 /// Appends the table.
 pub(super) fn table(record: &Record, palette: Palette, out: &mut String) {
@@ -61,7 +61,7 @@ impl Columns {
             .fold(7, usize::max);
         Columns {
             time,
-            empty: format!("{:time$}│{:16}│{:15}│{:14}│ ", "", "", "", ""),
+            empty: format!("{:time$}│{:16}│{:15}│{:13}│ ", "", "", "", ""),
         }
     }
 
@@ -72,7 +72,7 @@ impl Columns {
             |share| format!("got {:.1}%", 100.0 * share),
         );
         format!(
-            "{:time$}│ Primary: {:6}│ Canary: {:6}│ {:13}│ ",
+            "{:time$}│ Primary: {:6}│ Canary: {:6}│ {:12}│ ",
             row.at.clock(),
             format!("{}%", row.primary_weight),
             format!("{}%", row.canary_weight),
@@ -90,29 +90,27 @@ fn remarks(record: &Record, row: &TimelineRow, palette: Palette, room: usize) ->
         (None, None) => {}
     }
     let rounds: Vec<Round> = rounds(row).collect();
-    let (first, last) = if rounds.len() > ROUNDS_SHOWN {
-        (ROUNDS_SHOWN / 2, ROUNDS_SHOWN - ROUNDS_SHOWN / 2)
-    } else {
-        (rounds.len(), 0)
-    };
-    for round in &rounds[..first] {
-        lines.extend(round_lines(round, palette, room));
-    }
-    let hidden = &rounds[first..rounds.len() - last];
-    if !hidden.is_empty() {
-        let failed = hidden.iter().filter(|round| !round.passed()).count();
-        lines.push(palette.dim(&format!(
-            "... {} more, {failed} of them failed",
-            hidden.len()
-        )));
-    }
-    for round in &rounds[rounds.len() - last..] {
-        lines.extend(round_lines(round, palette, room));
-    }
+    let (first, hidden, last) = ends(&rounds, ROUNDS_SHOWN);
+    lines.extend(
+        first
+            .iter()
+            .flat_map(|round| round_lines(round, palette, room)),
+    );
+    lines.extend(left_out(hidden).map(|line| palette.dim(&line)));
+    lines.extend(
+        last.iter()
+            .flat_map(|round| round_lines(round, palette, room)),
+    );
     if lines.is_empty() {
         lines.push("(not checked)".to_owned());
     }
     lines
+}
+
+/// A line for rounds that are not shown.
+pub(super) fn left_out(hidden: &[Round]) -> Option<String> {
+    let failed = hidden.iter().filter(|round| !round.passed()).count();
+    (!hidden.is_empty()).then(|| format!("... {} more, {failed} of them failed", hidden.len()))
 }
 
 fn round_lines(round: &Round, palette: Palette, room: usize) -> Vec<String> {
@@ -139,27 +137,4 @@ fn check_line(check: &CheckRow, palette: Palette, room: usize) -> String {
     } else {
         format!("  {}", palette.passed(false, &format!("{text} {mark}")))
     }
-}
-
-/// One cell of a table beside another.
-pub(super) fn short_remarks(record: &Record, row: &TimelineRow, room: usize) -> Vec<String> {
-    let weights = cell(&format!("{}/{}", row.primary_weight, row.canary_weight), 7);
-    let word = match (decision_word(record, row), &row.note) {
-        (Some((word, _)), _) => format!("({word})"),
-        (None, Some(note)) => format!("({note})"),
-        (None, None) => String::new(),
-    };
-    let mut lines = wrap(&format!("{weights} {word}"), room, "        ");
-    for round in rounds(row) {
-        let at = round.at.clock();
-        lines.extend(match round.failure() {
-            None => vec![format!("  {at} PASS")],
-            Some(check) => wrap(
-                &format!("{at} FAIL {} {}", metric(check), comparison(check)),
-                room,
-                "    ",
-            ),
-        });
-    }
-    lines
 }
