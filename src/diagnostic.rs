@@ -2,6 +2,14 @@
 //!
 //! Every part of the library that reads user text answers with one of these; `cli` renders it with the line shown.
 //! Offsets are bytes into `text`.
+//!
+//! [`node`] holds values read from such a text together with their places, and turns them into typed ones.
+
+pub mod nearest;
+pub mod node;
+mod read;
+
+pub use node::{Content, Key, Node, Place};
 
 use std::fmt;
 use std::ops::Range;
@@ -72,6 +80,11 @@ impl Diagnostic {
     pub fn at(mut self, source: &Arc<SourceText>, range: Range<usize>) -> Self {
         self.place = Some((Arc::clone(source), range));
         self
+    }
+
+    /// Points at the place of a value.
+    pub fn at_place(self, place: &Place) -> Self {
+        self.at(&place.0, place.1.clone())
     }
 
     /// Adds a word at the place.

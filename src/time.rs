@@ -88,61 +88,60 @@ impl Span {
     /// Parses a Go duration (`time.ParseDuration`): `30s`, `1m30s`, `1.5h`, `250ms`, `-5ms`, `0`.
     /// Fractions of a millisecond are cut off.
     pub fn parse_go(text: &str) -> Option<Span> {
-        let (negative, mut rest) = match text.as_bytes().first()? {
-            b'-' => (true, &text[1..]),
-            b'+' => (false, &text[1..]),
-            _ => (false, text),
-        };
-        if rest == "0" {
-            return Some(Span(0));
-        }
-        if rest.is_empty() {
-            return None;
-        }
-        let mut total_ns: i128 = 0;
-        while !rest.is_empty() {
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit() && c != '.')
-                .unwrap_or(rest.len());
-            let (number, after) = rest.split_at(digits);
-            let unit_len = after
-                .find(|c: char| c.is_ascii_digit() || c == '.')
-                .unwrap_or(after.len());
-            let (unit, after) = after.split_at(unit_len);
-            let unit_ns: i128 = match unit {
-                "ns" => 1,
-                "us" | "µs" | "μs" => 1_000,
-                "ms" => 1_000_000,
-                "s" => 1_000_000_000,
-                "m" => 60_000_000_000,
-                "h" => 3_600_000_000_000,
-                _ => return None,
-            };
-            let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-            if whole.is_empty() && fraction.is_empty()
-                || fraction.contains('.')
-                || number.len() > 18
-            {
-                return None;
-            }
-            let whole: i128 = if whole.is_empty() {
-                0
-            } else {
-                whole.parse().ok()?
-            };
-            total_ns += whole * unit_ns;
-            if !fraction.is_empty() {
-                let scale = 10i128.pow(fraction.len() as u32);
-                total_ns += fraction.parse::<i128>().ok()? * unit_ns / scale;
-            }
-            rest = after;
-        }
-        if total_ns > i128::from(i64::MAX) {
-            return None;
-        }
-        let ms = (total_ns / 1_000_000) as i64;
-        Some(Span(if negative { -ms } else { ms }))
+        Some(Span(parse_go_nanos(text)? / 1_000_000))
     }
+}
+
+/// Parses a Go duration (`time.ParseDuration`) to whole nanoseconds.
+pub fn parse_go_nanos(text: &str) -> Option<i64> {
+    let (negative, mut rest) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if rest == "0" {
+        return Some(0);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total_ns: i128 = 0;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let unit_len = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit_len);
+        let unit_ns: i128 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return None,
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') || number.len() > 18 {
+            return None;
+        }
+        let whole: i128 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().ok()?
+        };
+        total_ns += whole * unit_ns;
+        if !fraction.is_empty() {
+            let scale = 10i128.pow(fraction.len() as u32);
+            total_ns += fraction.parse::<i128>().ok()? * unit_ns / scale;
+        }
+        rest = after;
+    }
+    let ns = i64::try_from(total_ns).ok()?;
+    Some(if negative { -ns } else { ns })
 }
 
 /// As Go prints a `time.Duration`: `0s`, `999ms`, `1.515s`, `1m0s`, `1h1m1.5s`.

@@ -9,6 +9,7 @@ pub mod deployment;
 pub mod hpa;
 pub mod http_route;
 pub mod ingress;
+pub mod manifest;
 pub mod meta;
 pub mod pod_template;
 pub mod quantity;

@@ -1,8 +1,18 @@
 //! The scenario: what is simulated, as effective values with every default filled in.
 //!
-//! [`Scenario`] is what the simulator reads and what a record keeps. `schema` reads the TOML a user wrote,
-//! `load` joins it with the manifests it points at; both answer mistakes with a place in the file.
+//! [`Scenario`] is what the simulator reads and what a record keeps. `schema` is the TOML a user wrote, [`load`](load()) reads it,
+//! joins it with the manifests it points at and fills in what was not said; every mistake is answered with a place in the file.
 
+mod admission;
+mod effective;
+mod glob;
+mod load;
 pub mod model;
+mod objects;
+mod schema;
+mod text;
+mod units;
 
+pub use load::load;
 pub use model::*;
+pub use text::Override;

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::canary::{AlertProvider, Canary, MetricTemplate, Provider, Rules};
+use crate::k8s::manifest::Document;
 use crate::k8s::{
     ConfigMap, Deployment, HorizontalPodAutoscaler, HttpRoute, Ingress, Secret, Service,
 };
@@ -82,7 +84,7 @@ pub struct Traffic {
 }
 
 /// How arrivals are spaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arrivals {
     /// Independent users.
@@ -101,7 +103,7 @@ pub struct RatePoint {
 }
 
 /// Where requests enter the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Via {
     /// Through the ingress, which counts them.
@@ -126,7 +128,7 @@ pub struct IngressController {
 }
 
 /// What the `ingress` label of a request says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attribution {
     /// As NGINX does: primary and canary share the label of the primary Ingress; `canary` tells them apart.
@@ -271,4 +273,22 @@ pub struct Manifests {
     pub config_maps: Vec<ConfigMap>,
     /// Secrets.
     pub secrets: Vec<Secret>,
+    /// Objects that were given and play no part.
+    pub left_out: Vec<LeftOut>,
+    /// The objects above as they were written, with the scenario's changes, for whoever points at a place in them.
+    #[serde(skip)]
+    pub documents: Vec<Document>,
+}
+
+/// An object that was given and plays no part in the simulation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// File and line it was read from.
+    pub place: String,
+    /// Why.
+    pub reason: String,
 }

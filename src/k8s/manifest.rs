@@ -1,0 +1,257 @@
+//! Kubernetes YAML as people write it: several documents in a file, each an object of some kind, with positions.
+//!
+//! Scalars are read as the API server's tools read them (YAML 1.1: `yes` is true, `0755` is octal), `null` counts as
+//! absent, and a `List` is its items. What an object means is not looked at here.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Error, Location, Spanned};
+
+use crate::diagnostic::{Content, Diagnostic, Key, Node, Place, SourceText};
+
+/// Largest file read, in bytes.
+pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+/// Most documents in one file.
+pub const MAX_DOCUMENTS: usize = 1_000;
+/// Deepest nesting.
+pub const MAX_DEPTH: usize = 64;
+/// Most values in one file, those that aliases stand for counted each time.
+pub const MAX_NODES: usize = 200_000;
+
+/// An object, as written.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// API group and version.
+    pub api_version: String,
+    /// Kind.
+    pub kind: String,
+    /// `metadata.name`; empty where there is none.
+    pub name: String,
+    /// The whole object, with places. Its root is a table.
+    pub node: Node,
+}
+
+impl Document {
+    /// The document in a tree, which must name its kind.
+    pub fn new(node: Node) -> Result<Document, Diagnostic> {
+        if !matches!(node.content, Content::Table(_)) {
+            return Err(
+                Diagnostic::new("a manifest must be a map of keys to values")
+                    .at(&node.place.0, node.place.1.clone())
+                    .help("it needs at least `apiVersion`, `kind` and `metadata`"),
+            );
+        }
+        let api_version = required(&node, "apiVersion")?;
+        let kind = required(&node, "kind")?;
+        let name = match node.pointer("/metadata/name") {
+            None => String::new(),
+            Some(name) => text(name, "metadata.name")?,
+        };
+        Ok(Document {
+            api_version,
+            kind,
+            name,
+            node,
+        })
+    }
+
+    /// Where a JSON pointer (`/spec/targetRef/name`) leads, or the nearest part above it that was written.
+    pub fn place_of(&self, pointer: &str) -> Place {
+        self.node.place_of(pointer)
+    }
+}
+
+/// Reads every document of a file.
+pub fn read(source: &Arc<SourceText>) -> Result<Vec<Document>, Diagnostic> {
+    if source.text.len() > MAX_FILE_BYTES {
+        return Err(Diagnostic::new(format!(
+            "{} has {} bytes; manifests may have {MAX_FILE_BYTES}",
+            source.name,
+            source.text.len()
+        )));
+    }
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        legacy_octal_numbers: true,
+        emit_comments: false,
+        budget: serde_saphyr::budget! {
+            max_documents: MAX_DOCUMENTS,
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_NODES,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MAX_NODES,
+        },
+    };
+    let documents: Vec<Spanned<Yaml>> =
+        serde_saphyr::from_multiple_with_options(&source.text, options)
+            .map_err(|error| syntax(source, &error))?;
+    let mut found = Vec::new();
+    for yaml in documents {
+        let node = Document::new(node(yaml, source))?;
+        if node.kind == "List" && node.api_version == "v1" {
+            let items = node.node.get("items").map_or(&[][..], Node::elements);
+            for item in items {
+                found.push(Document::new(item.clone())?);
+            }
+        } else {
+            found.push(node);
+        }
+    }
+    Ok(found)
+}
+
+fn required(node: &Node, key: &str) -> Result<String, Diagnostic> {
+    match node.get(key) {
+        Some(value) => text(value, key),
+        None => Err(Diagnostic::new(format!("the manifest has no `{key}`"))
+            .at(&node.place.0, node.place.1.clone())
+            .help("every Kubernetes object names its `apiVersion` and `kind`")),
+    }
+}
+
+fn text(node: &Node, key: &str) -> Result<String, Diagnostic> {
+    match node.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(Diagnostic::new(format!("`{key}` must be a string"))
+            .at(&node.place.0, node.place.1.clone())
+            .help("put it in quotes")),
+    }
+}
+
+fn syntax(source: &Arc<SourceText>, error: &Error) -> Diagnostic {
+    let whole = error.without_snippet().to_string();
+    // The library ends its sentence with the position, which the snippet shows.
+    let what = whole.split(" at line ").next().unwrap_or(&whole);
+    let diagnostic = Diagnostic::new(format!("not readable as YAML: {what}"));
+    match error.location() {
+        Some(location) => diagnostic.at(source, range(&source.text, &location)),
+        None => diagnostic.at(source, 0..0),
+    }
+}
+
+/// The bytes a location stands for. Some errors know their position in characters only.
+fn range(text: &str, location: &Location) -> Range<usize> {
+    let span = location.span();
+    if let (Some(start), Some(len)) = (span.byte_offset(), span.byte_len()) {
+        return start as usize..(start + len) as usize;
+    }
+    let mut starts = text.char_indices().map(|(byte, _)| byte);
+    let start = starts
+        .by_ref()
+        .nth(span.offset() as usize)
+        .unwrap_or(text.len());
+    let end = starts
+        .nth((span.len() as usize).saturating_sub(1))
+        .unwrap_or(text.len());
+    start..end
+}
+
+fn node(yaml: Spanned<Yaml>, source: &Arc<SourceText>) -> Node {
+    let mut place = (Arc::clone(source), range(&source.text, &yaml.defined));
+    let content = match yaml.value {
+        Yaml::Null => Content::Null,
+        Yaml::Bool(b) => Content::Bool(b),
+        Yaml::Number(n) => Content::Number(n),
+        Yaml::Text(text) => Content::Text(text),
+        Yaml::List(elements) => {
+            Content::List(elements.into_iter().map(|e| node(e, source)).collect())
+        }
+        Yaml::Table(entries) => {
+            let entries: Vec<(Key, Node)> = entries
+                .into_iter()
+                .filter(|(_, value)| !matches!(value.value, Yaml::Null))
+                .map(|(key, value)| {
+                    let place = (Arc::clone(source), range(&source.text, &key.defined));
+                    let key = Key {
+                        name: key.value,
+                        place,
+                    };
+                    (key, node(value, source))
+                })
+                .collect();
+            // A block has no width of its own; its first key stands for it.
+            if let Some((key, _)) = entries.first()
+                && place.1.is_empty()
+            {
+                place = key.place.clone();
+            }
+            Content::Table(entries)
+        }
+    };
+    Node { content, place }
+}
+
+/// A YAML value before it gets its places.
+enum Yaml {
+    Null,
+    Bool(bool),
+    Number(serde_json::Number),
+    Text(String),
+    List(Vec<Spanned<Yaml>>),
+    Table(Vec<(Spanned<String>, Spanned<Yaml>)>),
+}
+
+impl<'de> Deserialize<'de> for Yaml {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(YamlVisitor)
+    }
+}
+
+struct YamlVisitor;
+
+impl<'de> Visitor<'de> for YamlVisitor {
+    type Value = Yaml;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Yaml, E> {
+        Ok(Yaml::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Yaml, E> {
+        Ok(Yaml::Null)
+    }
+
+    fn visit_bool<E>(self, b: bool) -> Result<Yaml, E> {
+        Ok(Yaml::Bool(b))
+    }
+
+    fn visit_i64<E>(self, n: i64) -> Result<Yaml, E> {
+        Ok(Yaml::Number(n.into()))
+    }
+
+    fn visit_u64<E>(self, n: u64) -> Result<Yaml, E> {
+        Ok(Yaml::Number(n.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, n: f64) -> Result<Yaml, E> {
+        serde_json::Number::from_f64(n)
+            .map(Yaml::Number)
+            .ok_or_else(|| E::custom("a number must be finite"))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Yaml, E> {
+        Ok(Yaml::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Yaml, A::Error> {
+        let mut list = Vec::new();
+        while let Some(element) = elements.next_element()? {
+            list.push(element);
+        }
+        Ok(Yaml::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Yaml, A::Error> {
+        let mut table = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            table.push(entry);
+        }
+        Ok(Yaml::Table(table))
+    }
+}

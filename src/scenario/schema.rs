@@ -1,0 +1,453 @@
+//! The scenario file as it is written: every key, its type and its documentation.
+//!
+//! These types are what the file is read into and what its JSON Schema is made from. They hold what was said and nothing else;
+//! `effective` fills in what was not. The comments on fields are the users' documentation.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::model::{Arrivals, Attribution, Via};
+use super::units::{FineTime, Fraction, Rate, Time};
+use crate::canary::{Provider, Rules};
+
+/// A scenario of rollcast: one rollout to simulate.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "rollcast scenario")]
+pub(super) struct File {
+    /// One line for people. Default: the scenario's name.
+    pub(super) title: Option<String>,
+    /// Kubernetes manifests, as paths relative to this file. `*` and `?` stand for parts of a name, `**` for folders of any depth.
+    pub(super) manifests: Vec<String>,
+    /// How thresholds are read. `flagger` (default): as Flagger v1.44 does. `runbook`: `threshold` successful checks promote, one failed check rolls back at once.
+    #[schemars(with = "Option<String>", extend("enum" = ["flagger", "runbook", null]))]
+    pub(super) rules: Option<Rules>,
+    /// What realises a weight; wins over the Canary's `spec.provider` and `flagger.mesh_provider`. `pod-scaling` is rollcast's own: weights by replica counts.
+    #[schemars(with = "Option<String>", extend("enum" = ["nginx", "kubernetes", "gatewayapi:v1", "pod-scaling", null]))]
+    pub(super) provider: Option<Provider>,
+    /// The version that runs before the first push. Default: `v1` where there is one, else the only version.
+    pub(super) initial_version: Option<String>,
+    /// Seed and length of the run.
+    pub(super) run: RunKeys,
+    /// Flags of the Flagger controller.
+    pub(super) flagger: FlaggerKeys,
+    /// What users send.
+    pub(super) traffic: TrafficKeys,
+    /// The ingress controller.
+    pub(super) ingress: IngressKeys,
+    /// Prometheus.
+    pub(super) prometheus: PrometheusKeys,
+    /// Timing of pods and controllers.
+    pub(super) cluster: ClusterKeys,
+    /// The workload behind a pod template, by a name that events refer to.
+    pub(super) versions: BTreeMap<String, VersionKeys>,
+    /// What happens during the run.
+    pub(super) events: Vec<EventKeys>,
+    /// What the `check` command asserts.
+    pub(super) expect: Option<ExpectKeys>,
+    /// Fields of the Canary, in its own spelling, laid over the manifest's: tables are merged, an element of a list is named by its `name` or its index, anything else is replaced. Without a Canary manifest this is the Canary. Among several Canaries `metadata.name` chooses.
+    pub(super) canary: Option<Object>,
+    /// Fields of the Deployment that the Canary targets, laid over the manifest's like `canary`.
+    pub(super) deployment: Option<Object>,
+    /// Fields of the HorizontalPodAutoscaler that the Canary names, laid over the manifest's like `canary`.
+    pub(super) hpa: Option<Object>,
+    /// MetricTemplates by name, laid over the manifests' like `canary`.
+    pub(super) metric_templates: BTreeMap<String, Object>,
+    /// Ingresses by name, laid over the manifests' like `canary`. (The table `ingress` is the controller.)
+    pub(super) ingresses: BTreeMap<String, Object>,
+    /// Services by name, laid over the manifests' like `canary`.
+    pub(super) services: BTreeMap<String, Object>,
+}
+
+/// `[run]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RunKeys {
+    /// Seed of every random stream. Default: 1.
+    pub(super) seed: Option<u64>,
+    /// Simulated time after the scenario's zero at which the run ends. Default: "15m"; at most "24h".
+    pub(super) horizon: Option<Time>,
+    /// Simulated time before the scenario's zero, in which Flagger initialises and counters fill; a whole number of analysis intervals. Default: "5m", rounded up to whole intervals, at least three.
+    pub(super) warm_up: Option<Time>,
+}
+
+/// `[flagger]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FlaggerKeys {
+    /// The controller's `-mesh-provider`. Default: `kubernetes`.
+    #[schemars(with = "Option<String>", extend("enum" = ["nginx", "kubernetes", "gatewayapi:v1", "pod-scaling", null]))]
+    pub(super) mesh_provider: Option<Provider>,
+    /// The controller's `-metrics-server`. Default: "http://prometheus:9090".
+    pub(super) metrics_server: Option<String>,
+}
+
+/// `[traffic]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TrafficKeys {
+    /// Requests over time. Default: "100/s".
+    pub(super) rate: Option<RateKeys>,
+    /// How arrivals are spaced: `poisson` (default, independent users) or `deterministic` (evenly).
+    pub(super) arrivals: Option<Arrivals>,
+    /// The `Host` header of requests. Default: a host of the Ingress.
+    pub(super) host: Option<String>,
+    /// Where requests enter: `ingress` (default) or `service`, past the ingress, which then counts nothing.
+    pub(super) via: Option<Via>,
+}
+
+/// A rate that stays ("200/s") or changes.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum RateKeys {
+    /// Always the same.
+    Constant(Rate),
+    /// Changing.
+    Shape(Box<RateShape>),
+}
+
+/// A rate that changes: exactly one of these.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub(super) struct RateShape {
+    /// From one rate to another, evenly.
+    pub(super) ramp: Option<Ramp>,
+    /// Rates at times; in between the rate changes evenly, before the first and after the last it stays.
+    pub(super) points: Option<Vec<Point>>,
+    /// A rate with one burst in it.
+    pub(super) burst: Option<Burst>,
+}
+
+/// `rate.ramp`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ramp {
+    /// The rate until `start`.
+    pub(super) from: Rate,
+    /// The rate from `end` on.
+    pub(super) to: Rate,
+    /// When it starts to change.
+    pub(super) start: Time,
+    /// When it stops.
+    pub(super) end: Time,
+}
+
+/// An element of `rate.points`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Point {
+    /// When.
+    pub(super) at: Time,
+    /// The rate then.
+    pub(super) rate: Rate,
+}
+
+/// `rate.burst`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Burst {
+    /// The rate before and after.
+    pub(super) base: Rate,
+    /// The rate during the burst.
+    pub(super) peak: Rate,
+    /// When the burst starts.
+    pub(super) start: Time,
+    /// When it ends.
+    pub(super) end: Time,
+}
+
+/// `[ingress]`: the ingress-nginx controller.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct IngressKeys {
+    /// What the `ingress` label of a request says. `shared` (default): as NGINX does, one label for primary and canary. `canary`: the ingress that the queries name carries the canary's requests alone.
+    pub(super) attribution: Option<Attribution>,
+    /// nginx worker processes. Default: 2.
+    pub(super) workers: Option<u32>,
+    /// Longest time until the controller hands a change to nginx. Default: "3300ms", its rate limit of 0.3 syncs a second.
+    pub(super) sync_delay: Option<Time>,
+    /// How often a worker looks for changes. Default: "1s".
+    pub(super) worker_poll: Option<Time>,
+    /// How often a worker hands its request records to the exporter. Default: "1s".
+    pub(super) flush_interval: Option<Time>,
+}
+
+/// `[prometheus]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PrometheusKeys {
+    /// Whose evaluation rules: `3` (default), `2.53` or `2.42`.
+    pub(super) version: Option<PrometheusVersion>,
+    /// Time between two scrapes of a target. Default: "30s", as kube-prometheus-stack sets it.
+    pub(super) scrape_interval: Option<Time>,
+    /// Whether scraped labels win over those of the target. Default: false, so the exporter's `namespace` becomes `exported_namespace`.
+    pub(super) honor_labels: Option<bool>,
+    /// Whether a ServiceMonitor makes Prometheus scrape the ingress controller. Default: true.
+    pub(super) service_monitor: Option<bool>,
+    /// Longest time from Flagger's tick to the evaluation of its query. Default: "20ms".
+    pub(super) query_latency: Option<Time>,
+}
+
+/// A Prometheus whose rules are known.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub(super) enum PrometheusVersion {
+    /// 3.x: range selectors open to the left.
+    #[serde(rename = "3")]
+    V3,
+    /// 2.53, long-term support.
+    #[serde(rename = "2.53")]
+    V2_53,
+    /// 2.42.
+    #[serde(rename = "2.42")]
+    V2_42,
+}
+
+/// `[cluster]`: how pods and controllers behave beyond what the manifests say.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ClusterKeys {
+    /// From a pod's deletion to the moment the last router has dropped it. Default: "2s".
+    pub(super) endpoint_removal: Option<Time>,
+    /// From a pod's readiness to its first request. Default: "1s".
+    pub(super) endpoint_addition: Option<Time>,
+    /// Time between two reconciles of the HPA controller. Default: "15s".
+    pub(super) hpa_sync: Option<Time>,
+    /// Time between two samples of metrics-server. Default: "15s".
+    pub(super) metrics_resolution: Option<Time>,
+}
+
+/// `[versions.NAME]`: the workload behind a pod template. What a version does not say it inherits, else it has the default.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct VersionKeys {
+    /// The version whose values hold where this one says nothing.
+    pub(super) inherits: Option<String>,
+    /// How long a request is worked on. Default: lognormal, median "20ms", sigma 0.5.
+    pub(super) service_time: Option<DistributionKeys>,
+    /// How long a request that fails is worked on. Default: as any other.
+    pub(super) failure_time: Option<DistributionKeys>,
+    /// Requests a pod works on at once; others wait. Default: 8.
+    pub(super) concurrency: Option<u32>,
+    /// CPU time a request costs, which the HPA sees. Default: "5ms".
+    pub(super) cpu_per_request: Option<FineTime>,
+    /// From a pod's creation to its readiness. Default: lognormal, median "4s", sigma 0.4.
+    pub(super) startup: Option<DistributionKeys>,
+    /// Share of requests that fail, whatever `env.FAIL_RATE` says. Default: 0.
+    pub(super) base_failure_rate: Option<Fraction>,
+    /// Image of the first container. Default: the manifest's.
+    pub(super) image: Option<String>,
+    /// Environment variables of the first container, over the manifest's. `FAIL_RATE` is the share of requests the workload fails on purpose.
+    pub(super) env: BTreeMap<String, String>,
+}
+
+/// A distribution of times: always the same ("20ms") or one of the shapes.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum DistributionKeys {
+    /// Always the same.
+    Constant(FineTime),
+    /// A named distribution.
+    Shape(Box<DistributionShape>),
+}
+
+/// A named distribution of times: exactly one of these.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub(super) struct DistributionShape {
+    /// Always the same.
+    pub(super) constant: Option<FineTime>,
+    /// The logarithm is normal: many short times and a long tail.
+    pub(super) lognormal: Option<Lognormal>,
+    /// Memoryless.
+    pub(super) exponential: Option<Exponential>,
+    /// Equally likely between two bounds.
+    pub(super) uniform: Option<Uniform>,
+}
+
+/// `lognormal`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lognormal {
+    /// Half of the times are below.
+    pub(super) median: FineTime,
+    /// Standard deviation of the logarithm, from 0 to 4; p99 is median * exp(2.326 * sigma).
+    pub(super) sigma: f64,
+}
+
+/// `exponential`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Exponential {
+    /// Mean.
+    pub(super) mean: FineTime,
+}
+
+/// `uniform`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Uniform {
+    /// Lower bound.
+    pub(super) min: FineTime,
+    /// Upper bound.
+    pub(super) max: FineTime,
+}
+
+/// `[[events]]`: something that happens; exactly one of `push` and `annotate`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventKeys {
+    /// When, from the scenario's zero. What happens at a tick's instant happens before the tick.
+    pub(super) at: Time,
+    /// The target Deployment gets this version's pod template.
+    pub(super) push: Option<String>,
+    /// The target Deployment's metadata gets these annotations, as by `kubectl annotate deployment`.
+    pub(super) annotate: Option<BTreeMap<String, String>>,
+}
+
+/// `[expect]`: what the `check` command asserts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ExpectKeys {
+    /// How the run ends.
+    pub(super) outcome: Option<OutcomeName>,
+    /// Promotion or rollback is decided at this time or before.
+    pub(super) decided_by: Option<Time>,
+    /// Nothing is decided before this time.
+    pub(super) not_before: Option<Time>,
+    /// At most so many failed requests reach users.
+    pub(super) max_failed_requests: Option<u64>,
+    /// 99 % of the requests are at most so slow.
+    pub(super) max_p99: Option<Time>,
+}
+
+/// How a run can end.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum OutcomeName {
+    /// The new version serves everyone.
+    Promoted,
+    /// The old version serves everyone.
+    RolledBack,
+    /// The promotion itself failed.
+    PromotionFailed,
+    /// The horizon came first.
+    Undecided,
+    /// Nothing that Flagger reacts to happened.
+    NotStarted,
+}
+
+impl OutcomeName {
+    /// As it is written.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            OutcomeName::Promoted => "promoted",
+            OutcomeName::RolledBack => "rolled-back",
+            OutcomeName::PromotionFailed => "promotion-failed",
+            OutcomeName::Undecided => "undecided",
+            OutcomeName::NotStarted => "not-started",
+        }
+    }
+}
+
+/// A Kubernetes object or a part of one, in Kubernetes' own spelling. Its content is read where it is laid over the manifest.
+#[derive(Debug)]
+pub(super) struct Object;
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyTable;
+
+        impl<'de> Visitor<'de> for AnyTable {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Object)
+            }
+        }
+
+        deserializer.deserialize_any(AnyTable)
+    }
+}
+
+impl JsonSchema for Object {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Object".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "description": "A Kubernetes object or a part of one, in Kubernetes' own spelling."
+        })
+    }
+}
+
+/// Reads a quantity, or a table of one key that names a shape.
+macro_rules! constant_or_shape {
+    ($name:ident, $constant:ident, $shape:ident, $wanted:literal) => {
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct ShapeVisitor;
+
+                impl<'de> Visitor<'de> for ShapeVisitor {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str($wanted)
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$name, E> {
+                        $constant::deserialize(serde::de::value::StrDeserializer::new(text))
+                            .map($name::Constant)
+                    }
+
+                    fn visit_i64<E: Error>(self, n: i64) -> Result<$name, E> {
+                        $constant::deserialize(serde::de::value::I64Deserializer::new(n))
+                            .map($name::Constant)
+                    }
+
+                    fn visit_u64<E: Error>(self, n: u64) -> Result<$name, E> {
+                        $constant::deserialize(serde::de::value::U64Deserializer::new(n))
+                            .map($name::Constant)
+                    }
+
+                    fn visit_f64<E: Error>(self, n: f64) -> Result<$name, E> {
+                        $constant::deserialize(serde::de::value::F64Deserializer::new(n))
+                            .map($name::Constant)
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<$name, A::Error> {
+                        $shape::deserialize(MapAccessDeserializer::new(map))
+                            .map(|shape| $name::Shape(Box::new(shape)))
+                    }
+                }
+
+                deserializer.deserialize_any(ShapeVisitor)
+            }
+        }
+    };
+}
+
+constant_or_shape!(
+    RateKeys,
+    Rate,
+    RateShape,
+    "a rate such as \"200/s\", or a table with `ramp`, `points` or `burst`"
+);
+constant_or_shape!(
+    DistributionKeys,
+    FineTime,
+    DistributionShape,
+    "a time such as \"20ms\", or a table with `lognormal`, `exponential` or `uniform`"
+);
