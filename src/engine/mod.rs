@@ -39,6 +39,7 @@ mod strategy;
 mod tick;
 mod weights;
 
+pub use cluster::Cluster;
 pub use dialect::{Provider, Rules};
 pub use event::{Alert, AlertField, Event, EventType, Gauge, Notice, Severity};
 pub use object::{Kind, Object, ObjectRef};
