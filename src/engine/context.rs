@@ -6,7 +6,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::dialect::DialectRules;
+use super::dialect::{DialectRules, Provider};
 use super::event::{Event, EventType, Gauge, Notice};
 use super::object::{Kind, Object, ObjectRef};
 use super::strategy::Strategy;
@@ -116,6 +116,25 @@ impl<'w> Context<'w> {
             checks: Vec::new(),
             outdated: false,
         }
+    }
+
+    /// The provider in force: the scenario's, the Canary's, or the controller's flag.
+    pub(crate) fn provider(&self) -> Result<Provider, Failure> {
+        let kind = &*self.spec.target_ref.kind;
+        if matches!(kind, "DaemonSet" | "Service") {
+            return Err(Failure::new(format!(
+                "targets of kind {kind} are not modelled"
+            )));
+        }
+        if let Some(provider) = self.settings.provider {
+            return Ok(provider);
+        }
+        let name = match &*self.spec.provider {
+            "" => &*self.settings.mesh_provider,
+            name => name,
+        };
+        Provider::parse(name)
+            .ok_or_else(|| Failure::new(format!("provider {name} is not modelled")))
     }
 
     /// `<name>.<namespace>` of the Canary.

@@ -40,6 +40,7 @@ mod tick;
 mod weights;
 
 pub use crate::canary::{Provider, Rules};
+pub use cluster::Cluster;
 pub use event::{Alert, AlertField, Event, EventType, Gauge, Notice, Severity};
 pub use object::{Kind, Object, ObjectRef};
 pub use tick::tick;

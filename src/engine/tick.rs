@@ -58,7 +58,7 @@ fn advance(cx: &mut Context<'_>) -> Result<Decision, Failure> {
         cx.normal("skipping canary run as object is suspended");
         return Ok(Decision::Idle);
     }
-    let provider = provider(cx)?;
+    let provider = cx.provider()?;
     let router = router::of(provider);
     let target = cx.target_deployment()?;
     let label = primary::selector_label(&target, cx.settings)?;
@@ -167,25 +167,6 @@ fn advance(cx: &mut Context<'_>) -> Result<Decision, Failure> {
             checked: !untouched,
         },
     )
-}
-
-/// The provider in force: the scenario's, the Canary's, or the controller's flag.
-fn provider(cx: &Context<'_>) -> Result<Provider, Failure> {
-    let kind = &*cx.spec.target_ref.kind;
-    if matches!(kind, "DaemonSet" | "Service") {
-        return Err(Failure::new(format!(
-            "targets of kind {kind} are not modelled"
-        )));
-    }
-    if let Some(provider) = cx.settings.provider {
-        return Ok(provider);
-    }
-    let name = match &*cx.spec.provider {
-        "" => &*cx.settings.mesh_provider,
-        name => name,
-    };
-    let provider = Provider::parse(name).filter(|p| *p != Provider::GatewayApiV1);
-    provider.ok_or_else(|| Failure::new(format!("provider {name} is not modelled")))
 }
 
 /// After a failure that has been told: waits, or rolls back where waiting cannot help.

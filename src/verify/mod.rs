@@ -1,1 +1,3 @@
-//! To come.
+//! Recorded truth held against ours.
+
+pub mod traces;

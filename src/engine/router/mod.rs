@@ -7,8 +7,13 @@ mod kubernetes;
 mod nginx;
 pub mod pod_scaling;
 
+use thiserror::Error;
+
 use super::context::{Context, Failure};
 use super::dialect::Provider;
+use super::object::{Object, ObjectRef};
+use super::{Settings, World};
+use crate::time::Timestamp;
 
 pub use super::weights::Routes;
 
@@ -18,6 +23,10 @@ pub(crate) trait Router {
     fn reconcile(&self, cx: &mut Context<'_>) -> Result<(), Failure>;
     /// Reads the weights.
     fn routes(&self, cx: &mut Context<'_>) -> Result<Routes, Failure>;
+    /// The weights as they are written, even where the provider has not taken them over.
+    fn written_routes(&self, _: &mut Context<'_>) -> Option<Routes> {
+        None
+    }
     /// Writes the weights.
     fn set_routes(&self, cx: &mut Context<'_>, routes: Routes) -> Result<(), Failure>;
 }
@@ -29,4 +38,38 @@ pub(crate) fn of(provider: Provider) -> &'static dyn Router {
         Provider::Kubernetes | Provider::GatewayApiV1 => &kubernetes::Kubernetes,
         Provider::PodScaling => &pod_scaling::PodScaling,
     }
+}
+
+/// Routes that a router would not go by.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct UnreadableRoutes {
+    /// Why, in Flagger's words.
+    pub message: String,
+    /// What the routing objects say all the same, where they exist.
+    pub routes: Option<Routes>,
+}
+
+/// Reads how a Canary's traffic is split at present, as a tick would.
+pub fn read(
+    canary: &ObjectRef,
+    settings: &Settings,
+    now: Timestamp,
+    world: &mut impl World,
+) -> Result<Routes, UnreadableRoutes> {
+    let unreadable = |message: String| UnreadableRoutes {
+        message,
+        routes: None,
+    };
+    let found = world.read(canary).map_err(|e| unreadable(e.0))?;
+    let Some(Object::Canary(found)) = found else {
+        return Err(unreadable(canary.not_found()));
+    };
+    let mut cx = Context::new(found, settings, now, world);
+    let provider = cx.provider().map_err(|e| unreadable(e.message))?;
+    let router = of(provider);
+    router.routes(&mut cx).map_err(|e| UnreadableRoutes {
+        message: e.message,
+        routes: router.written_routes(&mut cx),
+    })
 }
