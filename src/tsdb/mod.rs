@@ -30,8 +30,10 @@ mod relabel;
 mod storage;
 
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME};
+pub(crate) use matcher::anchored;
 pub use matcher::{MatchOp, Matcher, RegexDialect};
 pub use queryable::{Column, Queryable, Rows};
+pub(crate) use relabel::format_general;
 pub use relabel::{ScrapeLabels, normalise_bound};
 pub use storage::{LabelsTaken, Scrape, SeriesId, Storage, TargetId};
 

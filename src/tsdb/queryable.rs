@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::storage::GAP_BITS;
 use super::{Labels, Matcher, SeriesId, TargetId};
 use crate::time::Timestamp;
 
@@ -54,6 +55,26 @@ impl<'a> Column<'a> {
     /// The values of rows that [`within`](Self::within) answered with.
     pub fn values(&self, rows: &Rows) -> &'a [f64] {
         &self.values[rows.start - self.first..rows.end - self.first]
+    }
+
+    /// The samples in rows that [`within`](Self::within) answered with, holes skipped.
+    pub fn samples(&self, rows: &Rows) -> impl Iterator<Item = (usize, f64)> + use<'a> {
+        let mut holes = self.holes(rows).iter().copied().peekable();
+        let numbered = rows.clone().zip(self.values(rows).iter().copied());
+        numbered.filter(move |(row, _)| holes.next_if_eq(row).is_none())
+    }
+
+    /// The newest row before the end of `window` that holds a sample or a stale marker: where the series stood then.
+    pub fn last_before(&self, window: &Rows) -> Option<(usize, f64)> {
+        let mut row = window.end.min(self.first + self.values.len());
+        while row > window.start.max(self.first) {
+            row -= 1;
+            let value = self.values[row - self.first];
+            if value.to_bits() != GAP_BITS {
+                return Some((row, value));
+            }
+        }
+        None
     }
 
     /// Which of the rows hold no sample: the series was missing there, or marked stale. Sorted.

@@ -8,7 +8,7 @@ use crate::time::{Span, Timestamp};
 
 /// Stands in a column where a series has no sample at all; no sample can have these bits, since the only NaNs a text can
 /// name are Go's ordinary NaN and the stale marker.
-const GAP_BITS: u64 = 0x7ff0_0000_0000_0fa9;
+pub(super) const GAP_BITS: u64 = 0x7ff0_0000_0000_0fa9;
 
 /// A series of a [`Storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

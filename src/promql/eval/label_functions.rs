@@ -1,0 +1,165 @@
+//! `label_replace` and `label_join` (`evalLabelReplace`, `evalLabelJoin` in `promql/functions.go`).
+
+use regex::Regex;
+
+use super::aggregate::is_label_name;
+use super::labels::{Memo, SetId};
+use super::{EvalError, Evaluated, NodeMemory, Run, Sample, string_of};
+use crate::promql::Options;
+use crate::promql::ast::{Expr, Text};
+use crate::tsdb::{METRIC_NAME, Queryable, RegexDialect, anchored};
+
+/// What the functions remember: the new labels of each label set.
+#[derive(Debug, Default)]
+pub(super) struct Relabelled {
+    /// `None` where the set stays as it is.
+    sets: Memo<Option<SetId>>,
+    regex: Option<Regex>,
+}
+
+impl<Q: Queryable> Run<'_, Q> {
+    pub(super) fn label_replace(
+        &mut self,
+        expr: &Expr,
+        args: &[Expr],
+        t: i64,
+    ) -> Evaluated<Vec<Sample>> {
+        let [input, target, replacement, source, pattern] = args else {
+            unreachable!("checked: label_replace has five arguments");
+        };
+        let target = self.label_argument(target, "destination label name in label_replace()")?;
+        let replacement = string_of(replacement).lossy();
+        let source = string_of(source).lossy();
+        let samples = self.vector(input, t)?;
+        let mut memory = self.relabelled(expr);
+        if memory.regex.is_none() {
+            let text = string_of(pattern).lossy();
+            let dialect = if self.plan.options.left_open() {
+                RegexDialect::V3
+            } else {
+                RegexDialect::V2
+            };
+            let compiled = anchored(&text, dialect).map_err(|_| {
+                EvalError::new(
+                    format!("invalid regular expression in label_replace(): {text}"),
+                    &pattern.span,
+                )
+            })?;
+            memory.regex = Some(compiled);
+        }
+        let Relabelled { sets, regex } = &mut *memory;
+        let samples = self.relabel(expr, samples, &target, sets, |labels| {
+            let captures = regex.as_ref()?.captures(labels.get(&source))?;
+            Some(expand(&replacement, &captures))
+        });
+        self.remember(expr.id, NodeMemory::Relabelled(memory));
+        samples
+    }
+
+    pub(super) fn label_join(
+        &mut self,
+        expr: &Expr,
+        args: &[Expr],
+        t: i64,
+    ) -> Evaluated<Vec<Sample>> {
+        let [input, target, separator, sources @ ..] = args else {
+            unreachable!("checked: label_join has at least three arguments");
+        };
+        let mut labels = Vec::new();
+        for source in sources {
+            labels.push(self.label_argument(source, "source label name in label_join()")?);
+        }
+        let target = self.label_argument(target, "destination label name in label_join()")?;
+        let separator = string_of(separator).lossy();
+        let samples = self.vector(input, t)?;
+        let mut memory = self.relabelled(expr);
+        let samples = self.relabel(expr, samples, &target, &mut memory.sets, |set| {
+            let values: Vec<&str> = labels.iter().map(|label| set.get(label)).collect();
+            Some(values.join(&separator))
+        });
+        self.remember(expr.id, NodeMemory::Relabelled(memory));
+        samples
+    }
+
+    fn relabelled(&mut self, expr: &Expr) -> Box<Relabelled> {
+        match self.recall(expr.id) {
+            NodeMemory::Relabelled(memory) => memory,
+            _ => Box::default(),
+        }
+    }
+
+    /// Gives each element the label that `value` makes of its labels, if it makes one.
+    fn relabel(
+        &mut self,
+        expr: &Expr,
+        mut samples: Vec<Sample>,
+        target: &str,
+        known: &mut Memo<Option<SetId>>,
+        value: impl Fn(&crate::tsdb::Labels) -> Option<String>,
+    ) -> Evaluated<Vec<Sample>> {
+        for sample in &mut samples {
+            let table = &mut *self.table;
+            let set = sample.set;
+            let relabelled = known.get_or(set, || {
+                let mut labels = table[set].to_builder();
+                labels.set(target, &value(&table[set])?);
+                Some(table.intern(labels.build()))
+            });
+            if let Some(set) = relabelled {
+                sample.set = set;
+                // A name that was given on purpose stays.
+                sample.drop_name &= target != METRIC_NAME;
+            }
+        }
+        if self
+            .table
+            .has_duplicates(samples.iter().map(|sample| sample.set))
+        {
+            return Err(EvalError::new(super::SAME_LABELSET, &expr.span));
+        }
+        Ok(samples)
+    }
+
+    /// The label that an argument names.
+    fn label_argument(&self, arg: &Expr, what: &str) -> Evaluated<String> {
+        let text: &Text = string_of(arg);
+        let options: &Options = &self.plan.options;
+        match text.as_str() {
+            Some(name) if is_label_name(name, options) => Ok(name.to_owned()),
+            _ => Err(EvalError::new(
+                format!("invalid {what}: {}", text.lossy()),
+                &arg.span,
+            )),
+        }
+    }
+}
+
+/// A template with `$1`, `${1}`, `$name` and `$$` filled in as Go's `Regexp.Expand` does: a reference takes the longest
+/// word, and one to no group is empty.
+fn expand(template: &str, captures: &regex::Captures<'_>) -> String {
+    let mut out = String::new();
+    captures.expand(template, &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_filled_in_as_go_does() {
+        let regex = Regex::new("^(?s:(a)(?P<rest>.*))$").unwrap();
+        let captures = regex.captures("abc").unwrap();
+        for (template, expected) in [
+            ("$1-$2", "a-bc"),
+            ("${1}x", "ax"),
+            ("$1x", ""),
+            ("$rest", "bc"),
+            ("$$1", "$1"),
+            ("$", "$"),
+            ("$9", ""),
+        ] {
+            assert_eq!(expand(template, &captures), expected, "{template}");
+        }
+    }
+}

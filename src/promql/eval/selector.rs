@@ -1,0 +1,147 @@
+//! Selectors: from matchers to series, once per set of series in the store, and from series to samples
+//! (`vectorSelectorSingle` and `matrixIterSlice` in `promql/engine.go`).
+
+use super::labels::SetId;
+use super::{Evaluated, NodeMemory, Points, Run, Sample};
+use crate::promql::ast::{Expr, Selector};
+use crate::time::Timestamp;
+use crate::tsdb::{Queryable, Rows, SeriesId, TargetId, is_stale};
+
+/// The series a selector chose.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    /// Of the store they were chosen from.
+    fingerprint: Option<u64>,
+    pub(super) series: Vec<Selected>,
+    /// The targets the series belong to, each once.
+    pub(super) targets: Vec<TargetId>,
+    /// Per target, the rows of the window under evaluation.
+    pub(super) rows: Vec<Rows>,
+    /// Whether the series stay distinct without their names.
+    pub(super) unnamed_distinct: bool,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selected {
+    pub(super) id: SeriesId,
+    pub(super) set: SetId,
+    /// The set without its metric name.
+    pub(super) unnamed: SetId,
+    /// Which of the selection's targets.
+    pub(super) target: usize,
+}
+
+impl Selection {
+    /// Finds the windows' rows, for all series at once.
+    pub(super) fn look_at<Q: Queryable>(&mut self, storage: &Q, from: i64, to: i64, open: bool) {
+        let (from, to) = (Timestamp::from_millis(from), Timestamp::from_millis(to));
+        let rows = |target: &TargetId| storage.rows(*target, from, to, open);
+        self.rows.clear();
+        self.rows.extend(self.targets.iter().map(rows));
+    }
+}
+
+impl<Q: Queryable> Run<'_, Q> {
+    /// The selection of a selector node, chosen anew only when the store has other series than last time. It goes back with
+    /// [`remember`](Run::remember).
+    pub(super) fn selection(&mut self, node: usize, selector: &Selector) -> Box<Selection> {
+        let fingerprint = self.storage.fingerprint();
+        let mut selection = match self.recall(node) {
+            NodeMemory::Selection(selection) => selection,
+            _ => Box::default(),
+        };
+        if selection.fingerprint == Some(fingerprint) {
+            return selection;
+        }
+        selection.fingerprint = Some(fingerprint);
+        selection.series.clear();
+        selection.targets.clear();
+        for id in self.storage.select(&selector.matchers) {
+            let target = self.storage.target(id);
+            let known = selection.targets.iter().rposition(|known| *known == target);
+            let target = known.unwrap_or_else(|| {
+                selection.targets.push(target);
+                selection.targets.len() - 1
+            });
+            let set = self.table.intern(self.storage.labels(id).clone());
+            let unnamed = self.table.without_name(set);
+            selection.series.push(Selected {
+                id,
+                set,
+                unnamed,
+                target,
+            });
+        }
+        let unnamed = selection.series.iter().map(|series| series.unnamed);
+        selection.unnamed_distinct = !self.table.has_duplicates(unnamed);
+        selection
+    }
+
+    /// The newest sample of each series that is neither stale nor older than the lookback; `value` makes the result of a
+    /// sample's time and value.
+    pub(super) fn instant_selector(
+        &mut self,
+        node: usize,
+        selector: &Selector,
+        t: i64,
+        value: impl Fn(Timestamp, f64) -> f64,
+    ) -> Vec<Sample> {
+        let moment = self.moment(&selector.when, t);
+        let lookback = self.plan.options.lookback.as_millis();
+        let open = self.plan.options.left_open();
+        let mut selection = self.selection(node, selector);
+        selection.look_at(self.storage, moment.saturating_sub(lookback), moment, open);
+        let mut samples = self.buffer();
+        for series in &selection.series {
+            let rows = &selection.rows[series.target];
+            let Some((row, newest)) = self.storage.column(series.id).last_before(rows) else {
+                continue;
+            };
+            if is_stale(newest) {
+                continue;
+            }
+            let at = self
+                .storage
+                .times(selection.targets[series.target], row..row + 1)[0];
+            samples.push(Sample {
+                set: series.set,
+                drop_name: false,
+                value: value(at, newest),
+            });
+        }
+        self.remember(node, NodeMemory::Selection(selection));
+        samples
+    }
+
+    /// A range selector that stands alone: all samples in its window.
+    pub(super) fn range_selector(
+        &mut self,
+        expr: &Expr,
+        selector: &Selector,
+        range_ms: i64,
+        t: i64,
+    ) -> Evaluated<Vec<(SetId, bool, Points)>> {
+        let to = self.moment(&selector.when, t);
+        let open = self.plan.options.left_open();
+        let mut selection = self.selection(expr.id, selector);
+        selection.look_at(self.storage, to.saturating_sub(range_ms), to, open);
+        let mut found = Vec::new();
+        for series in &selection.series {
+            let column = self.storage.column(series.id);
+            let rows = column.within(&selection.rows[series.target]);
+            let times = self
+                .storage
+                .times(selection.targets[series.target], rows.clone());
+            let (times, values): (Vec<_>, Vec<_>) = column
+                .samples(&rows)
+                .map(|(row, value)| (times[row - rows.start], value))
+                .unzip();
+            if !values.is_empty() {
+                found.push((series.set, false, Points { times, values }));
+            }
+        }
+        self.remember(expr.id, NodeMemory::Selection(selection));
+        Ok(found)
+    }
+}
