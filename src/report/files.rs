@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::record::Record;
 
-use super::csv;
+use super::{csv, plots};
 
 /// A file to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub enum RenderError {
     /// The record.
     #[error("the record cannot be written: {0}")]
     Json(#[from] serde_json::Error),
+    /// A picture.
+    #[error("a picture cannot be drawn: {0}")]
+    Plot(#[from] plots::PlotError),
 }
 
 /// Everything one run leaves in its output directory.
@@ -38,6 +41,10 @@ pub fn files(record: &Record) -> Result<Vec<File>, RenderError> {
         file("traffic.csv", csv::traffic(record)?),
         file("events.log", events_log(record).into_bytes()),
         file("run.json", record.to_json()?.into_bytes()),
+        file(
+            "timeline.svg",
+            plots::timeline::render(record)?.into_bytes(),
+        ),
     ])
 }
 

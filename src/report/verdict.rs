@@ -41,6 +41,25 @@ pub fn headline(outcome: Outcome) -> &'static str {
     }
 }
 
+/// One line for the head of a picture: `Rolled back at 1:00: request-success-rate was 70.21 < 99`.
+pub fn short(record: &Record) -> String {
+    let head = headline(record.outcome);
+    match (record.outcome, record.decided_at) {
+        (Outcome::RolledBack, Some(at)) => match last_failure(record, at) {
+            Some(check) => format!("{head} at {}: {}", at.clock(), said(check)),
+            None => format!("{head} at {}", at.clock()),
+        },
+        (Outcome::Promoted | Outcome::PromotionFailed, Some(at)) => {
+            format!("{head}: decided at {}{}", at.clock(), finish(record, "run"))
+        }
+        _ => format!(
+            "{head} at {}, phase {}",
+            record.ended_at.clock(),
+            record.phase
+        ),
+    }
+}
+
 fn outcome(record: &Record) -> String {
     let head = headline(record.outcome);
     let at = record

@@ -2,6 +2,7 @@
 
 mod fixture;
 mod json;
+mod plots;
 mod tables;
 mod text;
 mod verdict;

@@ -25,6 +25,7 @@ fn all_files_of_a_run_appear_and_nothing_else() {
             "output/a/b/events.log",
             "output/a/b/run.json",
             "output/a/b/timeline.csv",
+            "output/a/b/timeline.svg",
             "output/a/b/traffic.csv",
         ]
     );

@@ -1,0 +1,264 @@
+//! A drawing area whose plots share one time axis: frames, lines, marks, legends, at whole pixels.
+
+use plotters::coord::Shift;
+use plotters::coord::types::{RangedCoordf64, RangedCoordi64};
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use crate::canary::Phase;
+
+use super::PlotError;
+use super::axis::{clock_ticks, label, ticks};
+use super::theme::{self, FAILED, GRID, INK, PASSED, QUIET, TEXT, bold, letters};
+
+/// Width of the picture, and where its plots begin and end, in pixels.
+pub(super) const WIDTH: i32 = 1600;
+pub(super) const LEFT: i32 = 130;
+pub(super) const RIGHT: i32 = WIDTH - 290;
+/// Title of a panel, above its plot.
+pub(super) const PANEL_TITLE: i32 = 34;
+/// Distance of a legend's rows.
+const LEGEND_ROW: i32 = 28;
+/// Ticks of the time axis at the most.
+const CLOCK_TICKS: i64 = 12;
+
+pub(super) type Drawn = Result<(), PlotError>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordi64, RangedCoordf64>>;
+
+/// Where things are drawn.
+pub(super) struct Canvas<'b> {
+    /// All of the picture.
+    pub(super) root: DrawingArea<SVGBackend<'b>, Shift>,
+    /// The right end of the time axis; its left end is zero.
+    pub(super) end_ms: i64,
+}
+
+/// A plot and what its value axis says.
+pub(super) struct Panel<'a> {
+    /// What is shown, and its unit.
+    pub(super) title: &'a str,
+    /// Upper edge of the title.
+    pub(super) top: i32,
+    /// Height of the plot below the title.
+    pub(super) height: i32,
+    /// Lower end of the value axis.
+    pub(super) low: f64,
+    /// Upper end of the value axis.
+    pub(super) high: f64,
+    /// Steps between its labels at the most.
+    pub(super) ticks: usize,
+}
+
+/// A row of a legend.
+pub(super) struct Key {
+    line: Line,
+    colour: RGBColor,
+    text: String,
+}
+
+enum Line {
+    Solid,
+    Dashed,
+}
+
+impl Key {
+    /// A line that was drawn.
+    pub(super) fn line(colour: RGBColor, text: impl Into<String>) -> Self {
+        Key {
+            line: Line::Solid,
+            colour,
+            text: text.into(),
+        }
+    }
+
+    /// A bound.
+    pub(super) fn bound(text: String) -> Self {
+        Key {
+            line: Line::Dashed,
+            colour: FAILED,
+            text,
+        }
+    }
+}
+
+/// A value that a check saw.
+pub(super) struct Checked {
+    pub(super) at_ms: i64,
+    pub(super) value: f64,
+    pub(super) passed: bool,
+    /// What is written beside it; empty where nothing is.
+    pub(super) text: String,
+}
+
+/// A plot to draw lines in.
+pub(super) struct Plot<'a, 'b> {
+    canvas: &'a Canvas<'b>,
+    chart: Chart<'a, 'b>,
+}
+
+impl<'b> Canvas<'b> {
+    /// An empty plot: its title, bands of the phases, a grid, labels of the value axis.
+    pub(super) fn panel(
+        &self,
+        panel: &Panel,
+        phases: &[(Phase, i64, i64)],
+    ) -> Result<Plot<'_, 'b>, PlotError> {
+        let (top, bottom) = (
+            panel.top + PANEL_TITLE,
+            panel.top + PANEL_TITLE + panel.height,
+        );
+        let title_at = (LEFT, panel.top + PANEL_TITLE / 2);
+        self.text(panel.title, title_at, bold(TEXT, INK, HPos::Left))?;
+        for (phase, start, end) in phases {
+            let corners = [(self.x(*start), top), (self.x(*end), bottom)];
+            self.root
+                .draw(&Rectangle::new(corners, theme::band(*phase).filled()))?;
+        }
+        let area = self
+            .root
+            .clone()
+            .shrink((LEFT, top), (RIGHT - LEFT, panel.height));
+        let chart =
+            ChartBuilder::on(&area).build_cartesian_2d(0..self.end_ms, panel.low..panel.high)?;
+        for s in clock_ticks(self.end_ms / 1000, CLOCK_TICKS) {
+            let x = self.x(s * 1000);
+            self.stroke(&[(x, top), (x, bottom)], GRID, 1)?;
+        }
+        for v in ticks(panel.low, panel.high, panel.ticks) {
+            let (_, y) = chart.backend_coord(&(0, v));
+            self.stroke(&[(LEFT, y), (RIGHT, y)], GRID, 1)?;
+            self.text(
+                &label(v),
+                (LEFT - 12, y),
+                letters(TEXT - 1, INK, HPos::Right),
+            )?;
+        }
+        self.stroke(&[(LEFT, bottom), (RIGHT, bottom)], QUIET, 1)?;
+        Ok(Plot {
+            canvas: self,
+            chart,
+        })
+    }
+
+    /// The labels of the time axis, below the lowest plot.
+    pub(super) fn time_labels(&self, bottom: i32) -> Drawn {
+        for s in clock_ticks(self.end_ms / 1000, CLOCK_TICKS) {
+            let clock = crate::time::Timestamp::from_secs(s).clock();
+            let place = (self.x(s * 1000), bottom + 18);
+            self.text(&clock, place, letters(TEXT, INK, HPos::Center))?;
+        }
+        let place = ((LEFT + RIGHT) / 2, bottom + 46);
+        let text = "minutes:seconds since the new revision was detected";
+        self.text(text, place, letters(TEXT, QUIET, HPos::Center))
+    }
+
+    /// Lines and their meanings, to the right of a panel.
+    pub(super) fn legend(&self, panel_top: i32, entries: &[Key]) -> Drawn {
+        for (i, key) in entries.iter().enumerate() {
+            let y = legend_row(panel_top, i);
+            match key.line {
+                Line::Solid => self.stroke(&[(RIGHT + 18, y), (RIGHT + 46, y)], key.colour, 4)?,
+                Line::Dashed => self.dashes(RIGHT + 18, RIGHT + 46, y, key.colour)?,
+            }
+            self.text(
+                &key.text,
+                (RIGHT + 56, y),
+                letters(TEXT - 1, INK, HPos::Left),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What the marks in a panel mean, on a row of its legend.
+    pub(super) fn legend_of_checks(&self, panel_top: i32, row: usize) -> Drawn {
+        let y = legend_row(panel_top, row);
+        self.mark((RIGHT + 23, y), true)?;
+        self.mark((RIGHT + 41, y), false)?;
+        let text = "value that a check saw";
+        self.text(text, (RIGHT + 56, y), letters(TEXT - 1, INK, HPos::Left))
+    }
+
+    /// A check: a dot where it held, a cross where it failed.
+    pub(super) fn mark(&self, (x, y): (i32, i32), passed: bool) -> Drawn {
+        if passed {
+            self.root.draw(&Circle::new((x, y), 8, WHITE.filled()))?;
+            self.root.draw(&Circle::new((x, y), 6, PASSED.filled()))?;
+            return Ok(());
+        }
+        for (colour, width) in [(WHITE, 8), (FAILED, 4)] {
+            self.stroke(&[(x - 7, y - 7), (x + 7, y + 7)], colour, width)?;
+            self.stroke(&[(x - 7, y + 7), (x + 7, y - 7)], colour, width)?;
+        }
+        Ok(())
+    }
+
+    fn dashes(&self, from: i32, to: i32, y: i32, colour: RGBColor) -> Drawn {
+        for x in (from..to).step_by(16) {
+            self.stroke(&[(x, y), ((x + 10).min(to), y)], colour, 2)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn stroke(&self, points: &[(i32, i32)], colour: RGBColor, width: u32) -> Drawn {
+        let path = PathElement::new(points.to_vec(), colour.stroke_width(width));
+        Ok(self.root.draw(&path)?)
+    }
+
+    pub(super) fn text(&self, text: &str, place: (i32, i32), style: TextStyle) -> Drawn {
+        Ok(self.root.draw_text(text, &style, place)?)
+    }
+
+    /// Where a moment lies.
+    pub(super) fn x(&self, ms: i64) -> i32 {
+        let width = i64::from(RIGHT - LEFT);
+        LEFT + (width * ms.clamp(0, self.end_ms) / self.end_ms) as i32
+    }
+}
+
+impl Plot<'_, '_> {
+    /// A line through points.
+    pub(super) fn line(&mut self, points: Vec<(i64, f64)>, colour: RGBColor) -> Drawn {
+        let line = LineSeries::new(points, colour.stroke_width(3));
+        self.chart.draw_series(line)?;
+        Ok(())
+    }
+
+    /// What is under a line.
+    pub(super) fn area(&mut self, points: Vec<(i64, f64)>, colour: RGBColor) -> Drawn {
+        let area = AreaSeries::new(points, 0.0, colour.mix(0.35));
+        self.chart.draw_series(area)?;
+        Ok(())
+    }
+
+    /// A dashed line across at each bound.
+    pub(super) fn bounds(&self, bounds: &[f64]) -> Drawn {
+        for bound in bounds {
+            let (_, y) = self.chart.backend_coord(&(0, *bound));
+            self.canvas.dashes(LEFT, RIGHT, y, FAILED)?;
+        }
+        Ok(())
+    }
+
+    /// Marks of checks, with what is written beside them.
+    pub(super) fn checked(&self, checked: &[Checked]) -> Drawn {
+        for check in checked {
+            let (x, y) = self.chart.backend_coord(&(check.at_ms, check.value));
+            self.canvas.mark((x, y), check.passed)?;
+            let fits = x + 20 + theme::width(&check.text, TEXT) < RIGHT;
+            let (x, anchor) = if fits {
+                (x + 18, HPos::Left)
+            } else {
+                (x - 18, HPos::Right)
+            };
+            if !check.text.is_empty() {
+                self.canvas
+                    .text(&check.text, (x, y), bold(TEXT, FAILED, anchor))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn legend_row(panel_top: i32, row: usize) -> i32 {
+    panel_top + PANEL_TITLE + 14 + LEGEND_ROW * row as i32
+}
