@@ -41,6 +41,26 @@ pub struct CanaryStatus {
     pub previous_session_affinity_cookie: String,
 }
 
+impl CanaryStatus {
+    /// The status that the controller gives a Canary it has just accepted (`controller.go: syncHandler`); `kind` is the
+    /// target's.
+    pub fn accepted(now: Timestamp, kind: &str) -> Self {
+        let condition = Condition {
+            kind: "Promoted".to_owned(),
+            status: "Unknown".to_owned(),
+            reason: Phase::Initializing.as_str().to_owned(),
+            message: format!("New {kind} detected, starting initialization."),
+            last_update_time: Some(now),
+            last_transition_time: Some(now),
+        };
+        CanaryStatus {
+            phase: Phase::Initializing,
+            conditions: vec![condition],
+            ..CanaryStatus::default()
+        }
+    }
+}
+
 /// Flagger's phases, spelled its way.
 #[derive(
     Clone,

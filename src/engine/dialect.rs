@@ -1,6 +1,7 @@
 //! What the two readings of a Canary differ in, as parameters of the one state machine.
 
-use crate::canary::{Analysis, Rules};
+use crate::canary::Analysis;
+pub(crate) use crate::canary::{Provider, Rules};
 
 /// What a dialect makes of an analysis: the parameters of the one state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

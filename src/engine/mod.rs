@@ -298,3 +298,24 @@ pub enum Decision {
     /// The promotion failed.
     PromotionFailed,
 }
+
+impl Decision {
+    /// As records write it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Decision::Idle => "idle",
+            Decision::Blocked => "blocked",
+            Decision::Initialized => "initialized",
+            Decision::Detected => "detected",
+            Decision::Restarted => "restarted",
+            Decision::Waiting => "waiting",
+            Decision::Advanced => "advanced",
+            Decision::Halted => "halted",
+            Decision::Promoting => "promoting",
+            Decision::ShiftedToPrimary => "shifted-to-primary",
+            Decision::Succeeded => "succeeded",
+            Decision::RolledBack => "rolled-back",
+            Decision::PromotionFailed => "promotion-failed",
+        }
+    }
+}

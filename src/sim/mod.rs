@@ -27,6 +27,7 @@ mod routing;
 pub mod sampling;
 pub mod service;
 pub mod traffic;
+mod truth;
 mod workloads;
 mod world;
 

@@ -24,13 +24,20 @@ struct Entry<E> {
 impl<E> Queue<E> {
     /// An empty queue.
     pub fn new() -> Self {
-        Queue { heap: BinaryHeap::new(), sequence: 0 }
+        Queue {
+            heap: BinaryHeap::new(),
+            sequence: 0,
+        }
     }
 
     /// Puts an event in.
     pub fn push(&mut self, at: Timestamp, event: E) {
         self.sequence += 1;
-        self.heap.push(Reverse(Entry { at, sequence: self.sequence, event }));
+        self.heap.push(Reverse(Entry {
+            at,
+            sequence: self.sequence,
+            event,
+        }));
     }
 
     /// When the next event is due.
@@ -40,7 +47,9 @@ impl<E> Queue<E> {
 
     /// Takes the next event out.
     pub fn pop(&mut self) -> Option<(Timestamp, E)> {
-        self.heap.pop().map(|Reverse(entry)| (entry.at, entry.event))
+        self.heap
+            .pop()
+            .map(|Reverse(entry)| (entry.at, entry.event))
     }
 }
 
@@ -81,7 +90,9 @@ mod tests {
         queue.push(Timestamp::from_secs(1), "first");
         queue.push(Timestamp::from_secs(1), "second");
         queue.push(Timestamp::from_secs(-1), "before zero");
-        let order: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|(_, event)| event).collect();
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop())
+            .map(|(_, event)| event)
+            .collect();
         assert_eq!(order, ["before zero", "first", "second", "late"]);
     }
 }

@@ -34,6 +34,11 @@ pub fn split(canary_weight: i64, total: i32) -> (i32, i32) {
     (total - canary, canary)
 }
 
+/// The weight noted on a target Deployment; 0 where there is none that can be read.
+pub fn requested_weight(target: &Deployment) -> i64 {
+    noted_weight(target).unwrap_or(0)
+}
+
 pub(crate) struct PodScaling;
 
 impl Router for PodScaling {

@@ -10,7 +10,7 @@ mod traffic;
 use crate::canary::Provider;
 use crate::record::{Finding, QueryRecord, Record};
 use crate::scenario::Scenario;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 use super::routing::Entry;
 
@@ -40,7 +40,11 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
 impl Case<'_> {
     /// Queries of checks, with the time of their tick, from the detecting tick on.
     fn queries(&self) -> impl Iterator<Item = (Timestamp, &QueryRecord)> {
-        let ticks = self.record.ticks.iter().filter(|tick| tick.at >= Timestamp::ZERO);
+        let ticks = self
+            .record
+            .ticks
+            .iter()
+            .filter(|tick| tick.at >= Timestamp::ZERO);
         ticks.flat_map(|tick| tick.queries.iter().map(|query| (tick.at, query)))
     }
 
@@ -52,7 +56,11 @@ impl Case<'_> {
     /// Canary requests, and all requests, that arrived in the window.
     fn requests_in(&self, from: Timestamp, to: Timestamp) -> Window {
         let seconds = from.as_millis().div_euclid(1000)..to.as_millis().div_euclid(1000);
-        let inside = self.record.traffic.iter().filter(|second| seconds.contains(&second.at_s));
+        let inside = self
+            .record
+            .traffic
+            .iter()
+            .filter(|second| seconds.contains(&second.at_s));
         inside.fold(Window::default(), |sum, second| Window {
             requests: sum.requests + second.requests,
             failed: sum.failed + second.failed,
@@ -70,28 +78,13 @@ struct Window {
 }
 
 fn finding(code: &str, text: String) -> Option<Finding> {
-    Some(Finding { code: code.to_owned(), text })
-}
-
-/// The longest range in a query, `[1m]`, as written and as a span.
-fn metric_window(query: &str) -> Option<(&str, Span)> {
-    let ranges = query.split('[').skip(1).filter_map(|rest| rest.split([']', ':']).next());
-    ranges.filter_map(|range| Some((range, Span::parse_go(range)?))).max_by_key(|(_, span)| *span)
+    Some(Finding {
+        code: code.to_owned(),
+        text,
+    })
 }
 
 /// A share in percent, as people write it.
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_range_is_the_metric_window() {
-        assert_eq!(metric_window("rate(x[1m]) / rate(x[90s])"), Some(("90s", Span::from_secs(90))));
-        assert_eq!(metric_window("max_over_time(x[5m:30s])"), Some(("5m", Span::from_secs(300))));
-        assert_eq!(metric_window("vector(1)"), None);
-    }
 }

@@ -1,10 +1,11 @@
 //! Why a query found no values.
 
-use super::{Case, finding, metric_window};
+use super::{Case, finding};
 use crate::canary::Rules;
 use crate::engine::QuerySource;
 use crate::record::{Finding, QueryRecord};
 use crate::sim::routing::Entry;
+use crate::sim::truth::metric_window;
 use crate::time::Timestamp;
 
 /// The cause of the first check without a value, where there is one.
@@ -34,9 +35,21 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn builtin(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {
-    let family = query.text.split(['{', '(', ' ']).find(|word| word.contains("_seconds") || word.contains("_requests"))?;
-    let metrics = case.scenario.manifests.canary.spec.analysis.iter().flat_map(|analysis| &analysis.metrics);
-    let shadowed = metrics.into_iter().any(|metric| metric.name == query.metric && metric.template_ref.is_some());
+    let family = query
+        .text
+        .split(['{', '(', ' '])
+        .find(|word| word.contains("_seconds") || word.contains("_requests"))?;
+    let metrics = case
+        .scenario
+        .manifests
+        .canary
+        .spec
+        .analysis
+        .iter()
+        .flat_map(|analysis| &analysis.metrics);
+    let shadowed = metrics
+        .into_iter()
+        .any(|metric| metric.name == query.metric && metric.template_ref.is_some());
     let provider = case.provider.as_str();
     let both_ways = if shadowed && case.scenario.rules == Rules::Flagger {
         format!(
@@ -47,7 +60,10 @@ fn builtin(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {
         String::new()
     };
     let cure = if shadowed {
-        format!("Rename the entry (for example to `nginx-{}`), and the template alone is asked.", query.metric)
+        format!(
+            "Rename the entry (for example to `nginx-{}`), and the template alone is asked.",
+            query.metric
+        )
     } else {
         "Use a MetricTemplate that asks for what is exported.".to_owned()
     };
@@ -61,7 +77,9 @@ fn builtin(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {
     };
     finding(
         "builtin-without-series",
-        format!("{both_ways}The builtin of provider {provider} {why}: no values, whatever the release is like. {cure}"),
+        format!(
+            "{both_ways}The builtin of provider {provider} {why}: no values, whatever the release is like. {cure}"
+        ),
     )
 }
 
@@ -98,8 +116,19 @@ fn unrecorded(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn hosts(case: &Case<'_>) -> String {
-    let hosts: Vec<&str> = case.scenario.manifests.ingresses.iter().flat_map(|i| i.hosts()).flatten().collect();
-    if hosts.is_empty() { String::new() } else { format!(" ({})", hosts.join(", ")) }
+    let hosts: Vec<&str> = case
+        .scenario
+        .manifests
+        .ingresses
+        .iter()
+        .flat_map(|i| i.hosts())
+        .flatten()
+        .collect();
+    if hosts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", hosts.join(", "))
+    }
 }
 
 /// Too few samples: `rate` needs two in its window, and a series has none before its first scrape.
@@ -109,7 +138,13 @@ fn scrape_interval(case: &Case<'_>, at: Timestamp, query: &QueryRecord) -> Optio
     if requests.canary == 0 {
         return None;
     }
-    let most = query.selectors.iter().flat_map(|s| &s.series).map(|series| series.samples.len()).max().unwrap_or(0);
+    let most = query
+        .selectors
+        .iter()
+        .flat_map(|s| &s.series)
+        .map(|series| series.samples.len())
+        .max()
+        .unwrap_or(0);
     if most >= 2 {
         return None;
     }
@@ -129,5 +164,9 @@ fn scrape_interval(case: &Case<'_>, at: Timestamp, query: &QueryRecord) -> Optio
 }
 
 fn series(query: &QueryRecord) -> usize {
-    query.selectors.iter().map(|selector| selector.series.len()).sum()
+    query
+        .selectors
+        .iter()
+        .map(|selector| selector.series.len())
+        .sum()
 }

@@ -12,10 +12,14 @@ pub(super) fn not_started(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let target = &case.scenario.manifests.canary.spec.target_ref.name;
-    let annotated = case.scenario.events.iter().find_map(|event| match &event.action {
-        Action::Annotate(annotations) => Some((event.at, annotations.keys().next()?)),
-        Action::Push(_) => None,
-    });
+    let annotated = case
+        .scenario
+        .events
+        .iter()
+        .find_map(|event| match &event.action {
+            Action::Annotate(annotations) => Some((event.at, annotations.keys().next()?)),
+            Action::Push(_) => None,
+        });
     let cure = format!(
         "Change the pod template: push a new image or environment, or `kubectl rollout restart deployment/{target}`, which \
          annotates the template."
@@ -31,7 +35,9 @@ pub(super) fn not_started(case: &Case<'_>) -> Option<Finding> {
         ),
         None => finding(
             "nothing-pushed",
-            format!("Initialized is where a Canary waits for its first change: no new pod template was seen. {cure}"),
+            format!(
+                "Initialized is where a Canary waits for its first change: no new pod template was seen. {cure}"
+            ),
         ),
     }
 }
@@ -40,15 +46,30 @@ pub(super) fn not_started(case: &Case<'_>) -> Option<Finding> {
 pub(super) fn promoted_unseen(case: &Case<'_>) -> Option<Finding> {
     let record = case.record;
     let decided = record.decided_at?;
-    if record.outcome != Outcome::Promoted || case.requests_in(Timestamp::ZERO, decided).canary > 0 {
+    if record.outcome != Outcome::Promoted || case.requests_in(Timestamp::ZERO, decided).canary > 0
+    {
         return None;
     }
-    let passes = record.ticks.iter().filter(|tick| tick.at >= Timestamp::ZERO && !tick.queries.is_empty()).count();
+    let passes = record
+        .ticks
+        .iter()
+        .filter(|tick| tick.at >= Timestamp::ZERO && !tick.queries.is_empty())
+        .count();
     // The primary's rolling update is over when Flagger says so.
     let settled = record.finished_at.unwrap_or(decided);
     let after = case.requests_in(settled, record.ended_at);
-    let success = if after.requests == 0 { 1.0 } else { 1.0 - after.failed as f64 / after.requests as f64 };
-    let iterations = record.ticks.iter().map(|tick| tick.iterations).max().unwrap_or(0).min(10);
+    let success = if after.requests == 0 {
+        1.0
+    } else {
+        1.0 - after.failed as f64 / after.requests as f64
+    };
+    let iterations = record
+        .ticks
+        .iter()
+        .map(|tick| tick.iterations)
+        .max()
+        .unwrap_or(0)
+        .min(10);
     let rate = percent(success);
     finding(
         "promoted-unseen",
@@ -66,12 +87,21 @@ pub(super) fn promoted_unseen(case: &Case<'_>) -> Option<Finding> {
 
 /// A push after the rollback that is no new revision.
 pub(super) fn reverted(case: &Case<'_>) -> Option<Finding> {
-    let finished = case.record.finished_at.filter(|_| case.record.phase == Phase::Failed)?;
+    let finished = case
+        .record
+        .finished_at
+        .filter(|_| case.record.phase == Phase::Failed)?;
     let shift = shift(case);
-    let (at, version) = case.scenario.events.iter().find_map(|event| match &event.action {
-        Action::Push(version) if Timestamp::ZERO + event.at - shift > finished => Some((event.at, version)),
-        _ => None,
-    })?;
+    let (at, version) = case
+        .scenario
+        .events
+        .iter()
+        .find_map(|event| match &event.action {
+            Action::Push(version) if Timestamp::ZERO + event.at - shift > finished => {
+                Some((event.at, version))
+            }
+            _ => None,
+        })?;
     finding(
         "revert-is-no-revision",
         format!(
@@ -85,7 +115,9 @@ pub(super) fn reverted(case: &Case<'_>) -> Option<Finding> {
 /// Flagger's kubernetes provider asked for weights.
 pub(super) fn weights_not_routed(case: &Case<'_>) -> Option<Finding> {
     let analysis = case.scenario.manifests.canary.spec.analysis.as_ref()?;
-    let asks = case.provider == Provider::Kubernetes && case.scenario.rules == Rules::Flagger && analysis.iterations < 1;
+    let asks = case.provider == Provider::Kubernetes
+        && case.scenario.rules == Rules::Flagger
+        && analysis.iterations < 1;
     if !asks || case.record.outcome == Outcome::NotStarted {
         return None;
     }
@@ -99,12 +131,25 @@ pub(super) fn weights_not_routed(case: &Case<'_>) -> Option<Finding> {
 
 /// Webhooks that nobody called.
 pub(super) fn hooks_assumed(case: &Case<'_>) -> Option<Finding> {
-    let hooks = case.scenario.manifests.canary.spec.analysis.iter().flat_map(|analysis| &analysis.webhooks);
+    let hooks = case
+        .scenario
+        .manifests
+        .canary
+        .spec
+        .analysis
+        .iter()
+        .flat_map(|analysis| &analysis.webhooks);
     let names: Vec<&str> = hooks.map(|hook| hook.name.as_str()).collect();
     if names.is_empty() {
         return None;
     }
-    finding("webhooks-assumed", format!("Webhooks were not called but taken as answering 200: {}.", names.join(", ")))
+    finding(
+        "webhooks-assumed",
+        format!(
+            "Webhooks were not called but taken as answering 200: {}.",
+            names.join(", ")
+        ),
+    )
 }
 
 /// From the scenario's zero to the record's.

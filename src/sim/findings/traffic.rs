@@ -1,9 +1,10 @@
 //! What the traffic makes of a query: dilution, and too few requests to tell.
 
-use super::{Case, finding, metric_window};
+use super::{Case, finding};
 use crate::engine::Bound;
 use crate::record::{Finding, QueryRecord};
 use crate::scenario::Attribution;
+use crate::sim::truth::metric_window;
 use crate::time::Timestamp;
 
 /// The query mixes the primary's requests in: what it read against what the canary's users got.
@@ -11,8 +12,14 @@ pub(super) fn diluted(case: &Case<'_>) -> Option<Finding> {
     if case.scenario.ingress.attribution != Attribution::Shared {
         return None;
     }
-    let readings: Vec<Reading> = case.queries().filter_map(|(at, query)| Reading::of(at, query)).collect();
-    let masked: Vec<&Reading> = readings.iter().filter(|r| r.truth_fails() && (r.value - r.truth).abs() > 5.0).collect();
+    let readings: Vec<Reading> = case
+        .queries()
+        .filter_map(|(at, query)| Reading::of(at, query))
+        .collect();
+    let masked: Vec<&Reading> = readings
+        .iter()
+        .filter(|r| r.truth_fails() && (r.value - r.truth).abs() > 5.0)
+        .collect();
     let first = masked.first()?;
     let passed: Vec<&&Reading> = masked.iter().filter(|r| r.passed).collect();
     let caught = masked.iter().find(|r| !r.passed);
@@ -46,21 +53,37 @@ pub(super) fn diluted(case: &Case<'_>) -> Option<Finding> {
 
 /// One failing request is more than the bound allows.
 pub(super) fn too_few_requests(case: &Case<'_>) -> Option<Finding> {
-    let (at, query) = case.queries().find(|(_, query)| !query.passed && is_success_rate(query))?;
-    let Some(Bound::Min(bound)) = query.bound.or(bound_of(case, query)) else { return None };
+    let (at, query) = case
+        .queries()
+        .find(|(_, query)| !query.passed && is_success_rate(query))?;
+    let Some(Bound::Min(bound)) = query.bound.or(bound_of(case, query)) else {
+        return None;
+    };
     let (written, window) = metric_window(&query.text)?;
     let counted = case.requests_in(query.evaluated_at - window, query.evaluated_at);
-    let canary_only = case.scenario.ingress.attribution == Attribution::Canary || query.text.contains("canary!=");
-    let requests = if canary_only { counted.canary } else { counted.requests };
+    let canary_only =
+        case.scenario.ingress.attribution == Attribution::Canary || query.text.contains("canary!=");
+    let requests = if canary_only {
+        counted.canary
+    } else {
+        counted.requests
+    };
     let needed = 100.0 / (100.0 - bound);
     if bound >= 100.0 || requests as f64 >= needed {
         return None;
     }
-    let whose = if canary_only { "the canary got" } else { "the ingress got" };
+    let whose = if canary_only {
+        "the canary got"
+    } else {
+        "the ingress got"
+    };
     let one = if requests == 0 {
         "there was nothing to measure".to_owned()
     } else {
-        format!("a single failed one already reads {:.2}", 100.0 * (1.0 - 1.0 / requests as f64))
+        format!(
+            "a single failed one already reads {:.2}",
+            100.0 * (1.0 - 1.0 / requests as f64)
+        )
     };
     finding(
         "too-few-requests",
@@ -86,7 +109,13 @@ struct Reading {
 impl Reading {
     fn of(at: Timestamp, query: &QueryRecord) -> Option<Reading> {
         let value = query.value.filter(|value| value.is_finite())?;
-        Some(Reading { at, value, truth: query.truth?, bound: query.bound?, passed: query.passed })
+        Some(Reading {
+            at,
+            value,
+            truth: query.truth?,
+            bound: query.bound?,
+            passed: query.passed,
+        })
     }
 
     fn truth_fails(&self) -> bool {
@@ -109,7 +138,16 @@ fn is_success_rate(query: &QueryRecord) -> bool {
 
 /// The bound that the Canary gives a metric, for a check that had no value to hold against it.
 fn bound_of(case: &Case<'_>, query: &QueryRecord) -> Option<Bound> {
-    let metrics = case.scenario.manifests.canary.spec.analysis.iter().flat_map(|analysis| &analysis.metrics);
-    let metric = metrics.into_iter().find(|metric| metric.name == query.metric)?;
+    let metrics = case
+        .scenario
+        .manifests
+        .canary
+        .spec
+        .analysis
+        .iter()
+        .flat_map(|analysis| &analysis.metrics);
+    let metric = metrics
+        .into_iter()
+        .find(|metric| metric.name == query.metric)?;
     metric.threshold_range?.min.map(Bound::Min)
 }

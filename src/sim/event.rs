@@ -1,0 +1,41 @@
+//! What can happen on the simulated control plane.
+
+use super::pods::PodId;
+
+/// A control-plane event. Requests are none: between two of these the world is constant to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// The scenario's zero: totals begin, unless a new revision is detected later.
+    Zero,
+    /// The scenario's n-th event is due.
+    Scenario(usize),
+    /// Flagger looks at its Canary.
+    Tick,
+    /// Prometheus scrapes the ingress controller.
+    Scrape,
+    /// The Deployment controller looks at its Deployments.
+    Deployments,
+    /// A pod got its node.
+    PodScheduled(PodId),
+    /// A pod's container runs.
+    PodRunning(PodId),
+    /// A pod's readiness probe succeeded.
+    PodReady(PodId),
+    /// Routers have learnt of a pod.
+    PodServes(PodId),
+    /// Routers have dropped a pod.
+    PodDropped(PodId),
+    /// A pod's object is removed.
+    PodGone(PodId),
+    /// An nginx worker has learnt of the canary Ingress' present weight.
+    WorkerPoll {
+        /// The worker.
+        worker: u32,
+        /// The weight that the controller had synced.
+        weight: u32,
+    },
+    /// metrics-server asks the kubelets.
+    MetricsServer,
+    /// The HPA controller looks at the n-th HPA.
+    Hpa(usize),
+}

@@ -1,0 +1,265 @@
+//! From the ingress controller's counters to the series that Prometheus keeps of them.
+//!
+//! One controller pod, scraped as the Prometheus Operator's ServiceMonitor does it: the target's own `namespace` and
+//! `service` win, so those of the Ingress become `exported_namespace` and `exported_service` (unless labels are honoured).
+//! Families and labels are the exporter's (`internal/ingress/metric/collectors/socket.go` of ingress-nginx 1.15).
+//! Only families that some loaded query can select are kept. Left out: the size and byte families, constant labels of the
+//! exporter other than the controller's class, namespace and pod.
+
+use crate::canary::Canary;
+use crate::k8s::Ingress;
+use crate::scenario::{Attribution, Scenario};
+use crate::time::Timestamp;
+use crate::tsdb::{Labels, ScrapeLabels, SeriesId, Storage, TargetId};
+
+use super::ingress::{BUCKET_BOUNDS, BUCKETS, Cell, Counters, GROUPS, Group, Histogram, Status};
+
+/// A family of the exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Requests,
+    RequestDuration,
+    ResponseDuration,
+}
+
+impl Family {
+    const ALL: [Family; 3] = [
+        Family::Requests,
+        Family::RequestDuration,
+        Family::ResponseDuration,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Family::Requests => "nginx_ingress_controller_requests",
+            Family::RequestDuration => "nginx_ingress_controller_request_duration_seconds",
+            Family::ResponseDuration => "nginx_ingress_controller_response_duration_seconds",
+        }
+    }
+
+    fn histogram(self, cell: &Cell) -> Option<&Histogram> {
+        match self {
+            Family::Requests => None,
+            Family::RequestDuration => Some(&cell.request_duration),
+            Family::ResponseDuration => Some(&cell.response_duration),
+        }
+    }
+}
+
+/// The controller as a scrape target.
+#[derive(Clone, Debug)]
+pub(super) struct IngressExporter {
+    target: TargetId,
+    labels: ScrapeLabels,
+    families: Vec<Family>,
+    /// The Ingress' labels, by group.
+    groups: [GroupLabels; GROUPS],
+    /// Series of a family, group and status, once born.
+    series: Vec<Option<Vec<SeriesId>>>,
+}
+
+/// What tells the two groups of requests apart, and what they share.
+#[derive(Clone, Debug, Default)]
+struct GroupLabels {
+    namespace: String,
+    ingress: String,
+    service: String,
+    host: String,
+    path: String,
+    canary: String,
+}
+
+impl IngressExporter {
+    /// A target in `storage`. `texts` are the queries that may be asked; what none of them names is not kept.
+    pub(super) fn new(scenario: &Scenario, texts: &[&str], storage: &mut Storage) -> Self {
+        let named = |family: &Family| {
+            texts
+                .iter()
+                .any(|text| text.contains(family.name()) || text.contains("__name__"))
+        };
+        let families: Vec<Family> = Family::ALL.into_iter().filter(named).collect();
+        let target_labels = [
+            ("container", "controller"),
+            ("endpoint", "metrics"),
+            ("instance", "10.0.0.10:10254"),
+            ("job", "ingress-nginx-controller-metrics"),
+            ("namespace", "ingress-nginx"),
+            ("pod", CONTROLLER_POD),
+            ("service", "ingress-nginx-controller-metrics"),
+        ];
+        IngressExporter {
+            target: storage.add_target(),
+            labels: ScrapeLabels {
+                target: Labels::new(target_labels),
+                honor_labels: scenario.prometheus.honor_labels,
+                normalise_bounds: scenario.prometheus.version.starts_with('3'),
+            },
+            series: vec![None; families.len() * GROUPS * Status::ALL.len()],
+            families,
+            groups: group_labels(scenario),
+        }
+    }
+
+    /// Stores what a scrape at `at` sees.
+    pub(super) fn scrape(&mut self, counters: &Counters, storage: &mut Storage, at: Timestamp) {
+        self.bear(counters, storage);
+        let mut scrape = storage.scrape(self.target, at);
+        for (index, family) in self.families.iter().enumerate() {
+            for (group, status, cell) in counters.born() {
+                let Some(ids) = &self.series[slot(index, group, status)] else {
+                    continue;
+                };
+                match family.histogram(cell) {
+                    None => scrape.append(ids[0], cell.requests as f64),
+                    Some(histogram) => {
+                        for (id, count) in ids.iter().zip(histogram.buckets) {
+                            scrape.append(*id, count as f64);
+                        }
+                        scrape.append(ids[BUCKETS], histogram.sum_seconds());
+                        scrape.append(ids[BUCKETS + 1], histogram.count() as f64);
+                    }
+                }
+            }
+        }
+        scrape.commit();
+    }
+
+    /// Makes the series of what has counted for the first time.
+    fn bear(&mut self, counters: &Counters, storage: &mut Storage) {
+        for (index, family) in self.families.iter().enumerate() {
+            for (group, status, cell) in counters.born() {
+                let series = &mut self.series[slot(index, group, status)];
+                if series.is_some()
+                    || family
+                        .histogram(cell)
+                        .is_some_and(|histogram| histogram.count() == 0)
+                {
+                    continue;
+                }
+                let labels = &self.groups[usize::from(group)];
+                let code = status.code().to_string();
+                let id = |suffix: &str, le: Option<&str>| {
+                    let name = format!("{}{suffix}", family.name());
+                    let exposed = labels
+                        .exposed(&name, &code)
+                        .into_iter()
+                        .chain(le.map(|le| ("le", le)));
+                    storage.series(self.target, &self.labels.resolve(exposed))
+                };
+                *series =
+                    Some(ids_of(*family, id).expect("one target exposes each label set once"));
+            }
+        }
+    }
+}
+
+/// Pod name of the simulated controller.
+const CONTROLLER_POD: &str = "ingress-nginx-controller-6d675964ff-x7k2p";
+
+/// The series of a family: one, or buckets, sum and count.
+fn ids_of<E>(
+    family: Family,
+    mut id: impl FnMut(&str, Option<&str>) -> Result<SeriesId, E>,
+) -> Result<Vec<SeriesId>, E> {
+    if family == Family::Requests {
+        return Ok(vec![id("", None)?]);
+    }
+    let bounds = BUCKET_BOUNDS
+        .iter()
+        .map(f64::to_string)
+        .chain(["+Inf".to_owned()]);
+    let mut ids = bounds
+        .map(|bound| id("_bucket", Some(&bound)))
+        .collect::<Result<Vec<_>, E>>()?;
+    ids.push(id("_sum", None)?);
+    ids.push(id("_count", None)?);
+    Ok(ids)
+}
+
+fn slot(family: usize, group: Group, status: Status) -> usize {
+    (family * GROUPS + usize::from(group)) * Status::ALL.len() + status as usize
+}
+
+impl GroupLabels {
+    fn exposed<'a>(&'a self, name: &'a str, status: &'a str) -> [(&'a str, &'a str); 12] {
+        [
+            ("__name__", name),
+            ("canary", &self.canary),
+            ("controller_class", "k8s.io/ingress-nginx"),
+            ("controller_namespace", "ingress-nginx"),
+            ("controller_pod", CONTROLLER_POD),
+            ("host", &self.host),
+            ("ingress", &self.ingress),
+            ("method", "GET"),
+            ("namespace", &self.namespace),
+            ("path", &self.path),
+            ("service", &self.service),
+            ("status", status),
+        ]
+    }
+}
+
+/// Labels of the requests that the main Ingress leads to the primary (0) and the canary (1).
+fn group_labels(scenario: &Scenario) -> [GroupLabels; GROUPS] {
+    let canary = &scenario.manifests.canary;
+    let ingress = source_ingress(canary, &scenario.manifests.ingresses);
+    let service = apex(canary);
+    let rule = ingress.and_then(|i| i.spec.pointer("/rules/0"));
+    let shared = GroupLabels {
+        namespace: canary.metadata.namespace.clone(),
+        ingress: ingress.map_or_else(|| service.to_owned(), |i| i.metadata.name.clone()),
+        service: service.to_owned(),
+        host: rule
+            .and_then(|r| r.get("host")?.as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        path: rule
+            .and_then(|r| r.pointer("/http/paths/0/path")?.as_str())
+            .unwrap_or("/")
+            .to_owned(),
+        canary: String::new(),
+    };
+    match scenario.ingress.attribution {
+        // `upstreamName` in internal/ingress/controller/util.go.
+        Attribution::Shared => {
+            let port = canary.spec.service.port;
+            let upstream = format!("{}-{service}-canary-{port}", shared.namespace);
+            [
+                shared.clone(),
+                GroupLabels {
+                    canary: upstream,
+                    ..shared
+                },
+            ]
+        }
+        // The primary's requests go under an Ingress of their own, which no query names.
+        Attribution::Canary => {
+            let primary = format!("{}-primary", shared.ingress);
+            [
+                GroupLabels {
+                    ingress: primary,
+                    ..shared.clone()
+                },
+                shared,
+            ]
+        }
+    }
+}
+
+fn apex(canary: &Canary) -> &str {
+    let service = &canary.spec.service.name;
+    if service.is_empty() {
+        &canary.spec.target_ref.name
+    } else {
+        service
+    }
+}
+
+/// The Ingress that the Canary names, else the first that leads to the apex Service.
+fn source_ingress<'a>(canary: &Canary, ingresses: &'a [Ingress]) -> Option<&'a Ingress> {
+    let named = canary.spec.ingress_ref.as_ref();
+    ingresses.iter().find(|ingress| match named {
+        Some(reference) => ingress.metadata.name == reference.name,
+        None => ingress.backends().contains(&apex(canary)),
+    })
+}

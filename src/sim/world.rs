@@ -1,0 +1,593 @@
+//! The simulated cluster: owns the parts, moves time, hands each event to whom it concerns.
+//!
+//! Control-plane events leave one queue in (time, sequence) order; between two of them the world is constant to requests,
+//! and the request path runs them all in one go. A world can be stepped, paused, and copied (after its warm-up, say):
+//! it is plain data.
+//!
+//! What happens at the start: the target's pods run and are ready, the user's objects exist, Flagger has just accepted the
+//! Canary. The warm-up then lets Flagger initialise, so that the first push meets what a cluster would.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rand::{Rng, RngExt};
+
+use super::autoscaling::Autoscaling;
+use super::clock::nanos;
+use super::driver::{Desk, QueryCache, Said};
+use super::event::Event;
+use super::exporter::IngressExporter;
+use super::ingress::{Backend, Group, ScrapeGrid};
+use super::pods::{PodId, Startup};
+use super::queue::Queue;
+use super::recorder::{AfterTick, Recorder, State};
+use super::requests::{PathPlan, RequestPath};
+use super::revisions::{Revisions, fail_rate};
+use super::routing::{Endpoints, Entry, Routing, entry, label_group, next_on_grid};
+use super::sampling::{TableIx, Tables};
+use super::service::{PodIx, PodSpec, Side};
+use super::truth::truth;
+use super::workloads::Workloads;
+use crate::canary::{Canary, CanaryStatus, Phase, Provider};
+use crate::engine::cluster::Cluster;
+use crate::engine::{Decision, Object, ObjectRef, Settings};
+use crate::promql;
+use crate::scenario::{Action, Distribution, RatePoint, Scenario};
+use crate::seed::{Purpose, RunSeed, Stream};
+use crate::time::{Span, Timestamp};
+use crate::tsdb::Storage;
+
+/// From a write to the reaction of the controller that watches the object.
+const WATCH_DELAY: Span = Span::from_millis(20);
+
+/// How far back samples are kept: the metric windows of canary queries are a few minutes.
+const RETENTION: Span = Span::from_secs(3600);
+
+/// The simulated cluster and everything around it.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) seed: u64,
+    settings: Settings,
+    pub(super) provider: Provider,
+    canary: ObjectRef,
+    now: Timestamp,
+    end: Timestamp,
+    queue: Queue<Event>,
+    pub(super) cluster: Cluster,
+    pub(super) workloads: Workloads,
+    revisions: Revisions,
+    routing: Routing,
+    autoscaling: Autoscaling,
+    startups: Stream,
+    /// Start-up times by version number.
+    startup_times: (Tables, Vec<TableIx>),
+    pub(super) path: RequestPath,
+    /// Pods as the request path knows them.
+    on_path: BTreeMap<PodId, PodIx>,
+    endpoints: Endpoints,
+    storage: Storage,
+    exporter: IngressExporter,
+    queries: QueryCache,
+    query_latency: Stream,
+    /// Percent for primary and canary, as Flagger last reported them.
+    weights: (i64, i64),
+    pub(super) hooks_assumed: BTreeSet<String>,
+    pub(super) recorder: Recorder,
+}
+
+impl World {
+    /// The world of a scenario at the start of its warm-up.
+    pub fn new(scenario: Arc<Scenario>, seed: u64) -> World {
+        let run_seed = RunSeed(seed);
+        let now = Timestamp::ZERO - scenario.run.warm_up;
+        let settings = settings(&scenario);
+        let provider = provider(&scenario);
+        let mut canary = scenario.manifests.canary.clone();
+        canary.status = CanaryStatus::accepted(now, &canary.spec.target_ref.kind);
+
+        let mut phases = run_seed.stream(Purpose::Phases, 0);
+        let scrape_interval = scenario.prometheus.scrape_interval;
+        let scrape_phase = Span::from_millis(phases.random_range(0..scrape_interval.as_millis()));
+        let first_scrape = next_on_grid(now + Span::from_millis(1), scrape_interval, scrape_phase);
+
+        let mut storage = Storage::new();
+        storage.set_retention(Some(RETENTION));
+        let texts: Vec<&str> = query_texts(&scenario).collect();
+        let exporter = IngressExporter::new(&scenario, &texts, &mut storage);
+
+        let entry = entry(&scenario);
+        let mut traffic = scenario.traffic.clone();
+        if entry == Entry::NoRule {
+            traffic.rate = vec![RatePoint {
+                at: Span::ZERO,
+                per_second: 0.0,
+            }];
+        }
+        let grid = ScrapeGrid {
+            first: nanos(first_scrape),
+            interval: nanos(Timestamp::ZERO + scrape_interval),
+        };
+        let mut plan = PathPlan::new(
+            &traffic,
+            scenario.versions.values(),
+            &scenario.ingress,
+            entry == Entry::Recorded,
+        );
+        plan.scrapes = scenario.prometheus.service_monitor.then_some(grid);
+        let startup_times: Vec<Distribution> = scenario
+            .versions
+            .values()
+            .map(|version| version.startup.clone())
+            .collect();
+
+        let mut world = World {
+            seed,
+            settings,
+            provider,
+            canary: Object::from(canary.clone()).reference(),
+            now,
+            end: Timestamp::ZERO + scenario.run.horizon,
+            queue: Queue::new(),
+            cluster: Cluster::default(),
+            workloads: Workloads::default(),
+            revisions: Revisions::new(&scenario),
+            routing: Routing::new(
+                &canary,
+                provider,
+                &Settings::default().ingress_annotations_prefix,
+                &scenario,
+                run_seed,
+            ),
+            autoscaling: Autoscaling::new(&scenario, provider, run_seed),
+            startups: run_seed.stream(Purpose::Startup, 0),
+            startup_times: Tables::compile(&startup_times),
+            path: RequestPath::new(plan, run_seed, nanos(now)),
+            on_path: BTreeMap::new(),
+            endpoints: Endpoints::default(),
+            storage,
+            exporter,
+            queries: QueryCache::new(promql_options(&scenario.prometheus.version)),
+            query_latency: run_seed.stream(Purpose::ControlPlane, 0),
+            weights: (100, 0),
+            hooks_assumed: BTreeSet::new(),
+            recorder: Recorder::default(),
+            scenario,
+        };
+        world.set_up(canary, first_scrape);
+        world
+    }
+
+    /// The present moment on the scenario's clock.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Runs everything up to and including the next control-plane event; `false` once the horizon is reached.
+    pub fn step(&mut self) -> bool {
+        match self.queue.next_at() {
+            Some(at) if at < self.end => {
+                let (at, event) = self.queue.pop().expect("an event is due");
+                self.advance_to(at);
+                let visible = !matches!(
+                    event,
+                    Event::Scrape | Event::MetricsServer | Event::WorkerPoll { .. }
+                );
+                self.handle(event);
+                if visible {
+                    self.note_state();
+                }
+                true
+            }
+            _ => {
+                self.advance_to(self.end);
+                false
+            }
+        }
+    }
+
+    /// Runs everything before `until`, or to the horizon if that comes first; `false` once the horizon is reached.
+    pub fn run_until(&mut self, until: Timestamp) -> bool {
+        while self.queue.next_at().is_some_and(|at| at < until) {
+            if !self.step() {
+                return false;
+            }
+        }
+        self.advance_to(until.min(self.end));
+        self.now < self.end
+    }
+
+    fn advance_to(&mut self, at: Timestamp) {
+        if at > self.now {
+            self.path.advance(nanos(at));
+            self.now = at;
+        }
+    }
+
+    /// Makes the objects, starts the target's pods as if they had long been running, and puts the first events in.
+    fn set_up(&mut self, mut canary: Canary, first_scrape: Timestamp) {
+        let scenario = Arc::clone(&self.scenario);
+        let manifests = &scenario.manifests;
+        let mut deployment = manifests.deployment.clone();
+        if let Some(template) = self.revisions.template(&scenario.initial_version) {
+            deployment.spec.template = template.clone();
+        }
+        // An HPA has long since had its way.
+        let smallest = manifests
+            .hpas
+            .iter()
+            .find(|hpa| hpa.spec.scale_target_ref.name == deployment.metadata.name);
+        if let Some(smallest) = smallest.and_then(|hpa| hpa.spec.min_replicas) {
+            let replicas = deployment.spec.replicas.unwrap_or(1);
+            deployment.spec.replicas = Some(replicas.max(smallest));
+        }
+        canary.metadata.generation = 1;
+        self.cluster.apply(canary.clone().into());
+        let status = std::mem::take(&mut canary.status);
+        if let Some(Object::Canary(stored)) = self.cluster.get_mut(&self.canary) {
+            stored.status = status;
+        }
+        self.cluster.apply(deployment.into());
+        let objects = (manifests.metric_templates.iter().cloned().map(Object::from))
+            .chain(manifests.alert_providers.iter().cloned().map(Object::from))
+            .chain(manifests.hpas.iter().cloned().map(Object::from))
+            .chain(manifests.ingresses.iter().cloned().map(Object::from))
+            .chain(manifests.http_routes.iter().cloned().map(Object::from))
+            .chain(manifests.services.iter().cloned().map(Object::from))
+            .chain(manifests.config_maps.iter().cloned().map(Object::from))
+            .chain(manifests.secrets.iter().cloned().map(Object::from));
+        objects.for_each(|object| self.cluster.apply(object));
+
+        for pod in self.workloads.sync(
+            &mut self.cluster,
+            &scenario.cluster,
+            &mut self.queue,
+            self.now,
+        ) {
+            self.workloads.scheduled(pod, self.now);
+            self.workloads.running(pod, self.now);
+            self.workloads.ready(pod, self.now);
+            self.pod_serves(pod);
+        }
+        self.workloads.sync(
+            &mut self.cluster,
+            &scenario.cluster,
+            &mut self.queue,
+            self.now,
+        );
+
+        self.queue.push(Timestamp::ZERO, Event::Zero);
+        for (index, event) in scenario.events.iter().enumerate() {
+            self.queue
+                .push(Timestamp::ZERO + event.at, Event::Scenario(index));
+        }
+        self.queue.push(self.now, Event::Tick);
+        if scenario.prometheus.service_monitor {
+            self.queue.push(first_scrape, Event::Scrape);
+        }
+        self.autoscaling.start(self.now, &mut self.queue);
+        self.autoscaling
+            .discover(&self.cluster, false, self.now, &mut self.queue);
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.now;
+        match event {
+            Event::Zero => self.path.start_totals(nanos(now)),
+            Event::Scenario(index) => self.scenario_event(index),
+            Event::Tick => self.tick(),
+            Event::Scrape => {
+                let counters = self.path.scrape(nanos(now));
+                self.exporter.scrape(counters, &mut self.storage, now);
+                self.queue.push(
+                    now + self.scenario.prometheus.scrape_interval,
+                    Event::Scrape,
+                );
+            }
+            Event::Deployments => self.look_at_deployments(),
+            Event::PodScheduled(pod) => self.workloads.scheduled(pod, now),
+            Event::PodRunning(pod) => self.workloads.running(pod, now),
+            Event::PodReady(pod) => {
+                if self.workloads.ready(pod, now) {
+                    self.queue.push(
+                        now + self.scenario.cluster.endpoint_addition,
+                        Event::PodServes(pod),
+                    );
+                    self.workloads.look(now + WATCH_DELAY, &mut self.queue);
+                }
+            }
+            Event::PodServes(pod) => self.pod_serves(pod),
+            Event::PodDropped(pod) => {
+                if self.workloads.dropped(pod) {
+                    self.refresh_endpoints();
+                }
+                if let Some(index) = self.on_path.remove(&pod) {
+                    self.path.remove_pod(index);
+                }
+            }
+            Event::PodGone(pod) => {
+                self.workloads.gone(pod);
+                self.workloads.look(now + WATCH_DELAY, &mut self.queue);
+            }
+            Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
+            Event::MetricsServer => {
+                let (path, on_path) = (&self.path, &self.on_path);
+                let cpu = |pod: PodId| on_path.get(&pod).map(|index| path.cpu_ns(*index));
+                self.autoscaling
+                    .sample(&self.workloads.pods, cpu, now, &mut self.queue);
+            }
+            Event::Hpa(index) => {
+                let written = self.autoscaling.reconcile(
+                    index,
+                    &mut self.cluster,
+                    &self.workloads.pods,
+                    now,
+                    &mut self.queue,
+                );
+                if written {
+                    self.workloads.look(now + WATCH_DELAY, &mut self.queue);
+                }
+            }
+        }
+    }
+
+    /// Takes down what the per-second table shows of the control plane.
+    fn note_state(&mut self) {
+        let ready = |deployment| self.workloads.replicas(&self.cluster, deployment).ready;
+        let state = State {
+            at: self.now,
+            canary_weight: self.weights.1,
+            primary_ready: ready(self.routing.primary()),
+            canary_ready: ready(self.routing.target()),
+        };
+        self.recorder.state(state);
+    }
+
+    fn tick(&mut self) {
+        let now = self.now;
+        let desk = Desk {
+            cluster: &mut self.cluster,
+            storage: &self.storage,
+            queries: &mut self.queries,
+            latency: &mut self.query_latency,
+            longest_latency: self.scenario.prometheus.query_latency,
+            now,
+            said: Said::default(),
+        };
+        let (ticked, said) = desk.tick(&self.canary, &self.settings);
+        for event in said.events {
+            self.recorder.event(now, event);
+        }
+        self.hooks_assumed.extend(said.hooks);
+        let status = match self.cluster.get(&self.canary) {
+            Some(Object::Canary(canary)) => canary.status.clone(),
+            _ => CanaryStatus::default(),
+        };
+        // The kubernetes provider reports 0/100 while it iterates, though no request is routed to the canary
+        // (`router/nop.go`): its status tells the truth.
+        self.weights = match (self.provider, said.weights) {
+            (Provider::Kubernetes, _) => (100 - status.canary_weight, status.canary_weight),
+            (_, Some(reported)) => reported,
+            (_, None) => self.weights,
+        };
+        let mut queries = said.queries;
+        for query in &mut queries {
+            query.truth = truth(&query.text, &self.path, query.evaluated_at);
+        }
+        if ticked.decision == Decision::Detected && self.recorder.detected_at().is_none() {
+            self.path.start_totals(nanos(now));
+        }
+        self.recorder.tick(
+            &ticked,
+            AfterTick {
+                at: now,
+                status: &status,
+                weights: self.weights,
+                primary_replicas: self
+                    .workloads
+                    .replicas(&self.cluster, self.routing.primary()),
+                canary_replicas: self
+                    .workloads
+                    .replicas(&self.cluster, self.routing.target()),
+                queries,
+                served: self.path.totals(),
+            },
+        );
+        if !said.written.is_empty() {
+            self.react();
+        }
+        // The interval in force is re-read, as Flagger's control loop does.
+        let interval = match self.cluster.get(&self.canary) {
+            Some(Object::Canary(canary)) => interval(canary),
+            _ => Span::from_secs(60),
+        };
+        self.queue.push(now + interval, Event::Tick);
+    }
+
+    /// Sets in motion what follows from changed objects.
+    fn react(&mut self) {
+        self.workloads.look(self.now + WATCH_DELAY, &mut self.queue);
+        self.routing
+            .sync_weight(&self.cluster, self.now, &mut self.queue);
+        self.autoscaling
+            .discover(&self.cluster, true, self.now, &mut self.queue);
+        self.refresh_endpoints();
+    }
+
+    fn scenario_event(&mut self, index: usize) {
+        let scenario = Arc::clone(&self.scenario);
+        let target = self.routing.target().clone();
+        let Some(Object::Deployment(deployment)) = self.cluster.get(&target) else {
+            return;
+        };
+        let mut deployment = deployment.clone();
+        match &scenario.events[index].action {
+            Action::Push(version) => {
+                let template = self
+                    .revisions
+                    .template(version)
+                    .expect("loading checked the version's name");
+                deployment.spec.template = template.clone();
+            }
+            Action::Annotate(annotations) => {
+                deployment.metadata.annotations.extend(annotations.clone())
+            }
+        }
+        self.cluster.apply(deployment.into());
+        self.react();
+    }
+
+    fn look_at_deployments(&mut self) {
+        let made = self.workloads.sync(
+            &mut self.cluster,
+            &self.scenario.cluster,
+            &mut self.queue,
+            self.now,
+        );
+        for pod in made {
+            let version = self.version_of(pod);
+            let (tables, times) = &self.startup_times;
+            let total = tables.nanoseconds(times[version], self.startups.next_u64());
+            let total = Span::from_millis((total / 1_000_000) as i64);
+            self.workloads
+                .start(pod, Startup::lasting(total), self.now, &mut self.queue);
+        }
+    }
+
+    fn pod_serves(&mut self, pod: PodId) {
+        if !self.workloads.serves(pod) {
+            return;
+        }
+        let version = self.version_of(pod);
+        let target = self.routing.target().name.clone();
+        let revision = &self.workloads.pods.get(pod).expect("it serves").revision;
+        let side = if revision.deployment == target {
+            Side::Canary
+        } else {
+            Side::Primary
+        };
+        let failure_rate = fail_rate(&revision.template);
+        let index = self.path.add_pod(PodSpec {
+            side,
+            version,
+            failure_rate,
+        });
+        self.on_path.insert(pod, index);
+        self.refresh_endpoints();
+    }
+
+    fn version_of(&self, pod: PodId) -> usize {
+        self.workloads
+            .pods
+            .get(pod)
+            .map_or(0, |pod| self.revisions.version_of(&pod.revision.template))
+    }
+
+    /// Tells the request path who gets traffic, if that changed.
+    fn refresh_endpoints(&mut self) {
+        let endpoints = self.routing.endpoints(&self.cluster, &self.workloads);
+        if endpoints == self.endpoints {
+            return;
+        }
+        self.path
+            .set_endpoints(Backend::Main, &self.with_groups(&endpoints.main, false));
+        self.path.set_endpoints(
+            Backend::Alternative,
+            &self.with_groups(&endpoints.alternative, true),
+        );
+        self.endpoints = endpoints;
+    }
+
+    fn with_groups(&self, pods: &[PodId], alternative: bool) -> Vec<(PodIx, Group)> {
+        let target = &self.routing.target().name;
+        // Before Flagger has made a primary, the target's pods are the primary to everyone.
+        let canary_exists = self.cluster.get(self.routing.primary()).is_some();
+        let group = |pod: &PodId| {
+            let of_target = self
+                .workloads
+                .pods
+                .get(*pod)
+                .is_some_and(|p| p.revision.deployment == *target);
+            label_group(
+                self.scenario.ingress.attribution,
+                alternative,
+                canary_exists && of_target,
+            )
+        };
+        pods.iter()
+            .filter_map(|pod| Some((*self.on_path.get(pod)?, group(pod))))
+            .collect()
+    }
+
+    /// The Canary's phase.
+    pub(super) fn phase(&self) -> Phase {
+        match self.cluster.get(&self.canary) {
+            Some(Object::Canary(canary)) => canary.status.phase,
+            _ => Phase::Unset,
+        }
+    }
+}
+
+/// The provider in force: the scenario's, else the Canary's, else the controller's flag.
+pub(super) fn provider(scenario: &Scenario) -> Provider {
+    let canary = &scenario.manifests.canary;
+    let named = || {
+        Provider::parse(&canary.spec.provider)
+            .or_else(|| Provider::parse(&scenario.flagger.mesh_provider))
+    };
+    scenario
+        .provider
+        .or_else(named)
+        .unwrap_or(Provider::Kubernetes)
+}
+
+/// The analysis interval of a Canary.
+pub(super) fn interval(canary: &Canary) -> Span {
+    canary
+        .spec
+        .analysis
+        .as_ref()
+        .map_or(Span::from_secs(60), |analysis| analysis.interval())
+}
+
+fn settings(scenario: &Scenario) -> Settings {
+    Settings {
+        rules: scenario.rules,
+        provider: scenario.provider,
+        mesh_provider: scenario.flagger.mesh_provider.clone(),
+        metrics_server: scenario.flagger.metrics_server.clone(),
+        ..Settings::default()
+    }
+}
+
+fn promql_options(version: &str) -> promql::Options {
+    let version = match version {
+        "2.42" => promql::Version::V2_42,
+        "2.53" => promql::Version::V2_53,
+        _ => promql::Version::V3,
+    };
+    promql::Options {
+        version,
+        ..promql::Options::default()
+    }
+}
+
+/// Every query text that the Canary can ask, templates unrendered, and Flagger's builtin ones for nginx.
+fn query_texts(scenario: &Scenario) -> impl Iterator<Item = &str> {
+    let manifests = &scenario.manifests;
+    let inline = manifests
+        .canary
+        .spec
+        .analysis
+        .iter()
+        .flat_map(|analysis| &analysis.metrics);
+    (manifests
+        .metric_templates
+        .iter()
+        .map(|template| template.spec.query.as_str()))
+    .chain(inline.map(|metric| metric.query.as_str()))
+    .chain([
+        "nginx_ingress_controller_requests",
+        "nginx_ingress_controller_response_duration_seconds",
+    ])
+}
