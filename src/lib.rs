@@ -12,6 +12,7 @@ pub mod report;
 pub mod scenario;
 pub mod seed;
 pub mod sim;
+pub mod study;
 pub mod time;
 pub mod tsdb;
 pub mod verify;
