@@ -66,7 +66,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let palette = palette(out.is_terminal());
     let result = match args.command {
-        Command::Simulate(args) => simulate::run(&args, &simulate::DRIVER, palette, &mut out),
+        Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
     };
     let result = result.and_then(|code| {
         out.flush()?;

@@ -13,7 +13,7 @@ use crate::record::Record;
 use crate::report::files::{self, File};
 use crate::report::text::{self, Palette};
 use crate::report::{json, write};
-use crate::scenario::Scenario;
+use crate::scenario::Expect;
 use crate::study::expectation::evaluate;
 
 use super::{Format, RulesArg};
@@ -28,7 +28,7 @@ pub struct Simulate {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Seed of the run; the scenario's own without it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Directory for the files; output/<path of the scenario under scenarios/> without it.
     #[arg(long, value_name = "DIR", conflicts_with = "no_out")]
@@ -65,95 +65,119 @@ pub struct Assignment {
     pub value: String,
 }
 
-/// What stands behind the command: where scenarios come from and what runs them.
-pub struct Driver {
-    /// Reads a scenario with values set over it.
-    pub load: fn(&Path, &[Assignment]) -> Result<Scenario, Diagnostic>,
-    /// Runs it.
-    pub simulate: fn(&Scenario) -> Result<Record, Diagnostic>,
+/// One run that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The scenario's file.
+    pub scenario: PathBuf,
+    /// Values set over it, in order.
+    pub set: Vec<Assignment>,
+    /// The seed, where it is not the scenario's own. Not among `set`: TOML's whole numbers end at half of what a seed can be.
+    pub seed: Option<u64>,
 }
 
-/// Runs the command. Files are written before anything is printed, so a reader who stops early still finds them.
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    /// The run.
+    pub record: Record,
+    /// What the scenario expects of it.
+    pub expect: Option<Expect>,
+}
+
+/// Loads a scenario and simulates it.
+pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
+    let scenario = request.scenario.display();
+    Err(Diagnostic::new(format!(
+        "`{scenario}`: this build reads no scenarios"
+    )))
+}
+
+/// Runs the command over what makes a rollout of a request. Files are written before anything is printed, so a reader who
+/// stops early still finds them.
 pub fn run(
     args: &Simulate,
-    driver: &Driver,
+    rollout: impl Fn(&Request) -> Result<Rollout, Diagnostic>,
     palette: Palette,
     out: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
     let printed = if args.compare_rules {
-        compare(args, driver, palette)?
+        let flagger = rollout(&request(args, Some(Rules::Flagger)))?;
+        let runbook = rollout(&request(args, Some(Rules::Runbook)))?;
+        compare(args, &flagger.record, &runbook.record, palette)?
     } else {
-        one(args, driver, palette)?
+        let rollout = rollout(&request(args, args.rules.map(Rules::from)))?;
+        one(args, &rollout, palette)?
     };
     out.write_all(printed.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn one(args: &Simulate, driver: &Driver, palette: Palette) -> anyhow::Result<String> {
-    let scenario = load(args, driver, args.rules.map(Rules::from))?;
-    let record = (driver.simulate)(&scenario)?;
-    let directory = directory(args, &scenario);
-    write_files(directory.as_deref(), || files::files(&record))?;
-    if args.format == Format::Json {
-        return Ok(json::render(&record)?);
-    }
-    let mut shown = text::render(&record, palette);
-    let met = scenario.expect.map(|expect| evaluate(&expect, &record));
-    let met = text::expectations(&met.unwrap_or_default(), palette);
-    if !met.is_empty() {
-        shown += &format!("\n{met}");
-    }
-    shown += &where_files_are(directory.as_deref());
-    Ok(shown)
-}
-
-fn compare(args: &Simulate, driver: &Driver, palette: Palette) -> anyhow::Result<String> {
-    let run = |rules| -> anyhow::Result<(Scenario, Record)> {
-        let scenario = load(args, driver, Some(rules))?;
-        let record = (driver.simulate)(&scenario)?;
-        Ok((scenario, record))
-    };
-    let (scenario, flagger) = run(Rules::Flagger)?;
-    let (_, runbook) = run(Rules::Runbook)?;
-    let directory = directory(args, &scenario);
-    write_files(directory.as_deref(), || {
-        let mut all = files::under(Rules::Flagger.as_str(), files::files(&flagger)?);
-        all.extend(files::under(
-            Rules::Runbook.as_str(),
-            files::files(&runbook)?,
-        ));
-        Ok(all)
-    })?;
-    if args.format == Format::Json {
-        return Ok(json::render_both(&flagger, &runbook)?);
-    }
-    Ok(text::compare(&flagger, &runbook, palette) + &where_files_are(directory.as_deref()))
-}
-
-fn load(args: &Simulate, driver: &Driver, rules: Option<Rules>) -> Result<Scenario, Diagnostic> {
+fn request(args: &Simulate, rules: Option<Rules>) -> Request {
     let mut set = args.set.clone();
     set.extend(rules.map(|rules| Assignment {
         key: "rules".to_owned(),
         value: rules.as_str().to_owned(),
     }));
-    let mut scenario = (driver.load)(&args.scenario, &set)?;
-    // Not by way of the file, whose whole numbers end at half of what a seed can be.
-    scenario.run.seed = args.seed.unwrap_or(scenario.run.seed);
-    Ok(scenario)
+    Request {
+        scenario: args.scenario.clone(),
+        set,
+        seed: args.seed,
+    }
+}
+
+fn one(args: &Simulate, rollout: &Rollout, palette: Palette) -> anyhow::Result<String> {
+    let record = &rollout.record;
+    let directory = directory(args, record);
+    write_files(directory.as_deref(), || files::files(record))?;
+    if args.format == Format::Json {
+        return Ok(json::render(record)?);
+    }
+    let mut shown = text::render(record, palette);
+    if let Some(expect) = &rollout.expect {
+        let met = text::expectations(&evaluate(expect, record), palette);
+        if !met.is_empty() {
+            shown += &format!("\n{met}");
+        }
+    }
+    Ok(shown + &where_files_are(directory.as_deref()))
+}
+
+fn compare(
+    args: &Simulate,
+    flagger: &Record,
+    runbook: &Record,
+    palette: Palette,
+) -> anyhow::Result<String> {
+    let directory = directory(args, flagger);
+    write_files(directory.as_deref(), || {
+        let mut all = files::under(Rules::Flagger.as_str(), files::files(flagger)?);
+        all.extend(files::under(
+            Rules::Runbook.as_str(),
+            files::files(runbook)?,
+        ));
+        Ok(all)
+    })?;
+    if args.format == Format::Json {
+        return Ok(json::render_both(flagger, runbook)?);
+    }
+    Ok(text::compare(flagger, runbook, palette) + &where_files_are(directory.as_deref()))
 }
 
 /// Where the files go: what was asked for, else a directory of the scenario's name.
-fn directory(args: &Simulate, scenario: &Scenario) -> Option<PathBuf> {
+fn directory(args: &Simulate, record: &Record) -> Option<PathBuf> {
     if args.no_out {
         return None;
     }
-    let named = || {
-        // A name that leads elsewhere (`../x`) leads to `output/x`.
-        let name = Path::new(&scenario.name).components();
-        let name = name.filter(|part| matches!(part, Component::Normal(_)));
-        Path::new("output").join(name.collect::<PathBuf>())
-    };
+    let named = || default_directory(&record.scenario_name);
     Some(args.out.clone().unwrap_or_else(named))
+}
+
+/// `output/` and the scenario's name; a name that leads elsewhere (`../x`) stays inside.
+fn default_directory(scenario: &str) -> PathBuf {
+    let parts = Path::new(scenario).components();
+    let inside = parts.filter(|part| matches!(part, Component::Normal(_)));
+    Path::new("output").join(inside.collect::<PathBuf>())
 }
 
 fn write_files(
@@ -184,13 +208,34 @@ fn assignment(text: &str) -> Result<Assignment, String> {
     }
 }
 
-/// The real thing.
-pub const DRIVER: Driver = Driver {
-    load: |path, _| {
-        Err(Diagnostic::new(format!(
-            "the scenario `{}` cannot be read by this build",
-            path.display()
-        )))
-    },
-    simulate: |_| Err(Diagnostic::new("this build has no simulator")),
-};
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_go_below_output_whatever_a_scenario_is_called() {
+        for (name, directory) in [
+            ("chaos30", "output/chaos30"),
+            ("library/a/b", "output/library/a/b"),
+            ("../../elsewhere", "output/elsewhere"),
+            ("/etc", "output/etc"),
+        ] {
+            assert_eq!(default_directory(name), Path::new(directory));
+        }
+    }
+
+    #[test]
+    fn an_assignment_is_split_at_its_first_equals_sign() {
+        for (text, parsed) in [
+            ("traffic.rate=50/s", Some(("traffic.rate", "50/s"))),
+            ("a = b=c", Some(("a", " b=c"))),
+            ("title=", Some(("title", ""))),
+            ("traffic.rate", None),
+            ("=50/s", None),
+        ] {
+            let found = assignment(text).ok();
+            let found = found.as_ref().map(|set| (&*set.key, &*set.value));
+            assert_eq!(found, parsed, "{text}");
+        }
+    }
+}

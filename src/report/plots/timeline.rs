@@ -130,7 +130,7 @@ impl<'a, 'b> Figure<'a, 'b> {
                 .stroke(&[(x0, PHASES.0), (x0, PHASES.1)], WHITE, 2)?;
             let name = phase.as_str();
             // A phase too short for its name shows its colour alone.
-            if theme::width(name, TEXT) + 8 <= x1 - x0 {
+            if theme::width(name, TEXT) + 6 <= x1 - x0 {
                 let place = ((x0 + x1) / 2, middle);
                 self.canvas
                     .text(name, place, letters(TEXT, INK, HPos::Center))?;
@@ -299,13 +299,14 @@ impl<'a, 'b> Figure<'a, 'b> {
 
     /// The decision: a line from its label above the phases down through every plot.
     fn decision(&self, bottom: i32) -> Drawn {
-        let Some(at) = self.record.decided_at else {
-            return Ok(());
+        let record = self.record;
+        let (word, colour, at) = match record.outcome {
+            Outcome::Promoted => ("promotion decided", PASSED, record.decided_at),
+            Outcome::PromotionFailed => ("promotion failed", FAILED, record.finished_at),
+            _ => ("rollback decided", FAILED, record.decided_at),
         };
-        let (word, colour) = match self.record.outcome {
-            Outcome::Promoted => ("promotion decided", PASSED),
-            Outcome::PromotionFailed => ("promotion decided, failed later", FAILED),
-            _ => ("rollback decided", FAILED),
+        let Some(at) = at else {
+            return Ok(());
         };
         let x = self.canvas.x(at.as_millis());
         self.canvas
@@ -381,8 +382,10 @@ fn fit(text: &str, size: i32) -> String {
     if theme::width(text, size) <= room {
         return text.to_owned();
     }
-    let most = (room / theme::width("x", size)) as usize;
-    let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
+    let mut cut = text.to_owned();
+    while theme::width(&cut, size) > room - size {
+        cut.pop();
+    }
     cut.push('…');
     cut
 }
