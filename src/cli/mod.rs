@@ -3,6 +3,7 @@
 //! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
 
 pub mod simulate;
+pub mod verify;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
