@@ -30,7 +30,7 @@ pub struct Simulate {
     /// Seed of the run; the scenario's own without it.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// Directory for the files; output/<path of the scenario under scenarios/> without it.
+    /// Directory for the files; without it output/, then the path of the scenario under scenarios/.
     #[arg(long, value_name = "DIR", conflicts_with = "no_out")]
     pub out: Option<PathBuf>,
     /// Write no files.
