@@ -1,1 +1,106 @@
-//! To come.
+//! The command line: one file a subcommand, each parsing its arguments, running, and printing what a report says.
+//!
+//! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
+
+pub mod simulate;
+pub mod verify;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::canary::Rules;
+use crate::diagnostic::Diagnostic;
+use crate::report::text::Palette;
+
+/// Forecasts canary rollouts: says when a release would be promoted or rolled back, and what users would suffer meanwhile.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Simulate one rollout and tell its story.
+    Simulate(simulate::Simulate),
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: the summary of schema/summary.schema.json.
+    Json,
+}
+
+/// How thresholds are read, as the command line spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RulesArg {
+    /// Flagger v1.44's own.
+    Flagger,
+    /// The load-harness runbook's reading: one failed check rolls back at once.
+    Runbook,
+}
+
+impl From<RulesArg> for Rules {
+    fn from(rules: RulesArg) -> Self {
+        match rules {
+            RulesArg::Flagger => Rules::Flagger,
+            RulesArg::Runbook => Rules::Runbook,
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Example:
+  rollcast simulate scenarios/chaos30.toml";
+
+/// Runs what was asked for, on the standard streams.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let palette = palette(out.is_terminal());
+    let result = match args.command {
+        Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
+    };
+    let result = result.and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    });
+    match result {
+        // Whoever read has seen enough: `rollcast ... | head`.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        result => result,
+    }
+}
+
+/// An error as it is shown: a diagnostic with its place, anything else with its causes.
+pub fn message(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Diagnostic>() {
+        Some(diagnostic) => diagnostic.render(),
+        None => format!("error: {error:#}"),
+    }
+}
+
+/// Colours where a terminal shows them and nobody asked for none (no-color.org).
+fn palette(terminal: bool) -> Palette {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    if terminal && !refused {
+        Palette::Ansi
+    } else {
+        Palette::Plain
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -30,7 +30,8 @@ pub struct Record {
     pub rollcast_version: String,
     /// Name of the scenario.
     pub scenario_name: String,
-    /// The effective scenario and manifests.
+    /// The effective scenario and manifests, in the units of the scenario's own data: times in it are whole milliseconds
+    /// unless their key says otherwise.
     pub scenario: Value,
     /// Seed of the run.
     pub seed: u64,

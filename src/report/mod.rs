@@ -1,7 +1,7 @@
 //! What people and programs get to see of a run: the terminal's text, the JSON summary, the files of an output directory.
 //!
 //! Everything here is a plain function of a [`Record`](crate::record::Record); nothing is measured or decided again.
-//! [`write`] alone touches the file system.
+//! [`mod@write`] alone touches the file system.
 
 pub mod checks;
 pub mod csv;

@@ -49,12 +49,16 @@ pub fn short(record: &Record) -> String {
             Some(check) => format!("{head} at {}: {}", at.clock(), said(check)),
             None => format!("{head} at {}", at.clock()),
         },
-        (Outcome::Promoted | Outcome::PromotionFailed, Some(at)) => {
-            format!("{head}: decided at {}{}", at.clock(), finish(record, "run"))
+        (Outcome::Promoted, Some(at)) => {
+            format!(
+                "{head}: decided at {}{}",
+                at.clock(),
+                finish(record, "promotion")
+            )
         }
         _ => format!(
             "{head} at {}, phase {}",
-            record.ended_at.clock(),
+            end_of_rollout(record).clock(),
             record.phase
         ),
     }
@@ -81,10 +85,9 @@ fn outcome(record: &Record) -> String {
             )
         }
         Outcome::PromotionFailed => format!(
-            "{head}: the canary passed and the promotion was decided{at}, but the primary did not get ready with the new \
-             version{}{}.",
+            "{head} at {}: the canary passed, but the primary did not get ready with the new version{}.",
+            end_of_rollout(record).clock(),
             last_warning(record, None).map_or_else(String::new, |text| format!(" ({text})")),
-            finish(record, "run"),
         ),
         Outcome::Undecided => {
             let (weight, phase) = (
@@ -197,7 +200,7 @@ fn finish(record: &Record, what: &str) -> String {
 
 fn harm(record: &Record) -> String {
     if record.requests.total == 0 {
-        return "Users sent no requests.".to_owned();
+        return "No user request reached a pod.".to_owned();
     }
     let rollout = during(record, Timestamp::ZERO, end_of_rollout(record));
     let when = match record.finished_at {

@@ -1,5 +1,6 @@
 //! What reports say about records: text, JSON, tables, files, pictures.
 
+mod expectation;
 mod fixture;
 mod json;
 mod plots;

@@ -42,9 +42,8 @@ fn the_outcome_says_when_it_was_decided_and_why() {
         ),
         (
             failed_promotion(),
-            "Promotion failed: the canary passed and the promotion was decided at 3:00, but the primary did not get ready \
-             with the new version (Promotion of load-harness.applications failed, primary not ready: deadline exceeded); the \
-             run was finished at 13:00.",
+            "Promotion failed at 13:00: the canary passed, but the primary did not get ready with the new version \
+             (Promotion of load-harness.applications failed, primary not ready: deadline exceeded).",
         ),
         (
             fixture::undecided(),
@@ -92,10 +91,10 @@ fn a_release_that_fails_after_its_promotion_is_not_passed_over_in_silence() {
 }
 
 #[test]
-fn a_run_without_users_says_so() {
+fn a_run_whose_requests_reach_nothing_says_so() {
     let mut record = fixture::healthy();
     record.requests = Default::default();
-    assert_eq!(verdict(&record).harm, "Users sent no requests.");
+    assert_eq!(verdict(&record).harm, "No user request reached a pod.");
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(super) const LEFT: i32 = 130;
 pub(super) const RIGHT: i32 = WIDTH - 290;
 /// Title of a panel, above its plot.
 pub(super) const PANEL_TITLE: i32 = 34;
+/// Free height between a plot and the title of the next panel.
+pub(super) const PANEL_GAP: i32 = 6;
 /// Distance of a legend's rows.
 const LEGEND_ROW: i32 = 28;
 /// Ticks of the time axis at the most.
@@ -31,6 +33,8 @@ pub(super) struct Canvas<'b> {
     pub(super) root: DrawingArea<SVGBackend<'b>, Shift>,
     /// The right end of the time axis; its left end is zero.
     pub(super) end_ms: i64,
+    /// A moment that is marked in every plot, and the colour of its line.
+    pub(super) marked: Option<(i64, RGBColor)>,
 }
 
 /// A plot and what its value axis says.
@@ -107,8 +111,6 @@ impl<'b> Canvas<'b> {
             panel.top + PANEL_TITLE,
             panel.top + PANEL_TITLE + panel.height,
         );
-        let title_at = (LEFT, panel.top + PANEL_TITLE / 2);
-        self.text(panel.title, title_at, bold(TEXT, INK, HPos::Left))?;
         for (phase, start, end) in phases {
             let corners = [(self.x(*start), top), (self.x(*end), bottom)];
             self.root
@@ -134,10 +136,22 @@ impl<'b> Canvas<'b> {
             )?;
         }
         self.stroke(&[(LEFT, bottom), (RIGHT, bottom)], QUIET, 1)?;
+        self.marked_line(panel.top - PANEL_GAP, bottom)?;
+        let title_at = (LEFT, panel.top + PANEL_TITLE / 2);
+        self.text(panel.title, title_at, bold(TEXT, INK, HPos::Left))?;
         Ok(Plot {
             canvas: self,
             chart,
         })
+    }
+
+    /// The part of the marked moment's line between two heights.
+    pub(super) fn marked_line(&self, top: i32, bottom: i32) -> Drawn {
+        if let Some((ms, colour)) = self.marked {
+            let x = self.x(ms);
+            self.stroke(&[(x, top), (x, bottom)], colour, 3)?;
+        }
+        Ok(())
     }
 
     /// The labels of the time axis, below the lowest plot.
@@ -218,7 +232,16 @@ impl<'b> Canvas<'b> {
 impl Plot<'_, '_> {
     /// A line through points.
     pub(super) fn line(&mut self, points: Vec<(i64, f64)>, colour: RGBColor) -> Drawn {
-        let line = LineSeries::new(points, colour.stroke_width(3));
+        self.stroke(points, colour, 3)
+    }
+
+    /// A broad line, for what is drawn beneath another, so that both are seen where they coincide.
+    pub(super) fn broad_line(&mut self, points: Vec<(i64, f64)>, colour: RGBColor) -> Drawn {
+        self.stroke(points, colour, 7)
+    }
+
+    fn stroke(&mut self, points: Vec<(i64, f64)>, colour: RGBColor, width: u32) -> Drawn {
+        let line = LineSeries::new(points, colour.stroke_width(width));
         self.chart.draw_series(line)?;
         Ok(())
     }

@@ -50,10 +50,10 @@ pub(super) fn bucket_seconds(record: &Record, shown_s: i64) -> i64 {
         shown_s / width <= BUCKETS
             && requests * width as u64 >= REQUESTS_A_BUCKET * shown_s.unsigned_abs()
     };
-    [1, 2, 5, 10, 15, 30]
+    [1, 2, 5, 10, 15]
         .into_iter()
         .find(|width| enough(*width))
-        .unwrap_or(60.max(shown_s / BUCKETS))
+        .unwrap_or(30.max(shown_s / BUCKETS))
 }
 
 /// The traffic of the shown seconds, in buckets of `width` seconds.

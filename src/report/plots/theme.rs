@@ -65,5 +65,14 @@ fn styled(size: i32, colour: RGBColor, anchor: HPos, style: FontStyle) -> TextSt
 
 /// About how wide a text is, in pixels: what the reader's font makes of it is not known here.
 pub(super) fn width(text: &str, size: i32) -> i32 {
-    text.chars().count() as i32 * size * 56 / 100
+    let hundredths: i32 = text
+        .chars()
+        .map(|c| match c {
+            'i' | 'j' | 'l' | 'f' | 't' | 'r' | 'I' | ' ' | '.' | ',' | ':' | ';' => 36,
+            'm' | 'w' | 'M' | 'W' | '<' | '>' | '≥' | '≤' | '%' => 92,
+            'A'..='Z' | '=' => 74,
+            _ => 62,
+        })
+        .sum();
+    hundredths * size / 100
 }

@@ -9,10 +9,13 @@ use crate::record::{Outcome, Record, TrafficSecond};
 use crate::report::checks::Round;
 use crate::report::verdict::short;
 use crate::report::words::comparison;
+use crate::time::Timestamp;
 
 use super::PlotError;
 use super::axis::round_up;
-use super::canvas::{Canvas, Checked, Drawn, Key, LEFT, PANEL_TITLE, Panel, RIGHT, WIDTH};
+use super::canvas::{
+    Canvas, Checked, Drawn, Key, LEFT, PANEL_GAP, PANEL_TITLE, Panel, RIGHT, WIDTH,
+};
 use super::series::{
     Bucket, Measure, bounds, bucket_seconds, buckets, lines, measure, on_scale, phases, rounds,
     shown, shown_seconds, steps,
@@ -21,6 +24,8 @@ use super::theme::{self, CANARY, FAILED, INK, PASSED, PRIMARY, QUIET, TEXT, bold
 
 /// Height of the picture, in pixels.
 const HEIGHT: i32 = 1322;
+/// Width that a text across the picture may have.
+const ROOM: i32 = WIDTH - 72;
 /// The strip of phases and the row of checks.
 const PHASES: (i32, i32) = (160, 194);
 const CHECKS: (i32, i32) = (200, 230);
@@ -58,6 +63,7 @@ impl<'a, 'b> Figure<'a, 'b> {
             canvas: Canvas {
                 root: root.into_drawing_area(),
                 end_ms,
+                marked: decision(record).map(|(_, at, colour)| (at.as_millis(), colour)),
             },
             phases: phases(record, end_ms),
             bucket_s,
@@ -69,14 +75,14 @@ impl<'a, 'b> Figure<'a, 'b> {
         self.canvas.root.fill(&WHITE)?;
         self.titles()?;
         self.phase_strip()?;
+        self.canvas.marked_line(PHASES.0 - 6, PANELS)?;
         self.checks_row()?;
         let traffic = PANELS;
         let success = self.traffic(traffic, 230)?;
         let latency = self.success(success, 270)?;
         let pods = self.latency(latency, 200)?;
         let bottom = self.pods(pods, 140)?;
-        self.canvas.time_labels(bottom)?;
-        self.decision(bottom)
+        self.canvas.time_labels(bottom)
     }
 
     fn titles(&self) -> Drawn {
@@ -99,7 +105,13 @@ impl<'a, 'b> Figure<'a, 'b> {
             record.seed
         );
         let canvas = &self.canvas;
-        canvas.text(&fit(&title, 32), (36, 36), bold(32, INK, HPos::Left))?;
+        // A long title is set smaller, then cut; bold letters are wider by a sixth.
+        let size = [32, 28, 24]
+            .into_iter()
+            .find(|size| theme::width(&title, size * 7 / 6) <= ROOM);
+        let size = size.unwrap_or(24);
+        let title = fit(&title, size * 7 / 6);
+        canvas.text(&title, (36, 36), bold(size, INK, HPos::Left))?;
         canvas.text(
             &fit(&short(record), 22),
             (36, 74),
@@ -130,13 +142,20 @@ impl<'a, 'b> Figure<'a, 'b> {
                 .stroke(&[(x0, PHASES.0), (x0, PHASES.1)], WHITE, 2)?;
             let name = phase.as_str();
             // A phase too short for its name shows its colour alone.
-            if theme::width(name, TEXT) + 8 <= x1 - x0 {
+            if theme::width(name, TEXT) + 6 <= x1 - x0 {
                 let place = ((x0 + x1) / 2, middle);
                 self.canvas
                     .text(name, place, letters(TEXT, INK, HPos::Center))?;
             }
         }
-        Ok(())
+        let Some((word, at, colour)) = decision(self.record) else {
+            return Ok(());
+        };
+        let (x, middle) = (self.canvas.x(at.as_millis()), (LEFT + RIGHT) / 2);
+        let anchor = if x < middle { HPos::Left } else { HPos::Right };
+        let text = format!("{word} at {}", at.clock());
+        self.canvas
+            .text(&text, (x, PHASES.0 - 20), bold(TEXT, colour, anchor))
     }
 
     fn checks_row(&self) -> Drawn {
@@ -224,7 +243,7 @@ impl<'a, 'b> Figure<'a, 'b> {
         let mut plot = self.canvas.panel(&panel, &self.phases)?;
         plot.bounds(&bounds)?;
         for line in canary {
-            plot.line(line, CANARY)?;
+            plot.broad_line(line, CANARY)?;
         }
         for line in users {
             plot.line(line, PRIMARY)?;
@@ -290,31 +309,11 @@ impl<'a, 'b> Figure<'a, 'b> {
             ticks: 3,
         };
         let mut plot = self.canvas.panel(&panel, &self.phases)?;
-        plot.line(primary, PRIMARY)?;
+        plot.broad_line(primary, PRIMARY)?;
         plot.line(canary, CANARY)?;
         let legend = [Key::line(PRIMARY, "primary"), Key::line(CANARY, "canary")];
         self.canvas.legend(top, &legend)?;
         Ok(below(&panel))
-    }
-
-    /// The decision: a line from its label above the phases down through every plot.
-    fn decision(&self, bottom: i32) -> Drawn {
-        let Some(at) = self.record.decided_at else {
-            return Ok(());
-        };
-        let (word, colour) = match self.record.outcome {
-            Outcome::Promoted => ("promotion decided", PASSED),
-            Outcome::PromotionFailed => ("promotion decided, failed later", FAILED),
-            _ => ("rollback decided", FAILED),
-        };
-        let x = self.canvas.x(at.as_millis());
-        self.canvas
-            .stroke(&[(x, PHASES.0 - 6), (x, bottom)], colour, 3)?;
-        let text = format!("{word} at {}", at.clock());
-        let middle = (LEFT + RIGHT) / 2;
-        let anchor = if x < middle { HPos::Left } else { HPos::Right };
-        self.canvas
-            .text(&text, (x, PHASES.0 - 20), bold(TEXT, colour, anchor))
     }
 
     /// A whole number of each second, as a line of steps.
@@ -366,23 +365,34 @@ impl<'a, 'b> Figure<'a, 'b> {
     }
 }
 
+/// The decision, its time and colour: the moment that is marked in every panel.
+fn decision(record: &Record) -> Option<(&'static str, Timestamp, RGBColor)> {
+    let (word, at, colour) = match record.outcome {
+        Outcome::Promoted => ("promotion decided", record.decided_at, PASSED),
+        Outcome::PromotionFailed => ("promotion failed", record.finished_at, FAILED),
+        _ => ("rollback decided", record.decided_at, FAILED),
+    };
+    Some((word, at?, colour))
+}
+
 /// Upper edge of the panel that comes below another.
 fn below(panel: &Panel) -> i32 {
-    panel.top + PANEL_TITLE + panel.height + 6
+    panel.top + PANEL_TITLE + panel.height + PANEL_GAP
 }
 
 fn highest<'p>(points: impl Iterator<Item = &'p (i64, f64)>) -> f64 {
     points.map(|(_, v)| *v).fold(0.0, f64::max)
 }
 
-/// A title cut to the picture's width.
+/// A text cut to the picture's width.
 fn fit(text: &str, size: i32) -> String {
-    let room = WIDTH - 72;
-    if theme::width(text, size) <= room {
+    if theme::width(text, size) <= ROOM {
         return text.to_owned();
     }
-    let most = (room / theme::width("x", size)) as usize;
-    let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
+    let mut cut = text.to_owned();
+    while theme::width(&cut, size) > ROOM - size {
+        cut.pop();
+    }
     cut.push('…');
     cut
 }

@@ -3,11 +3,13 @@
 
 mod compare;
 mod events;
+mod expectations;
 mod layout;
 mod palette;
 mod timeline;
 
 pub use compare::compare;
+pub use expectations::expectations;
 pub use palette::Palette;
 
 use crate::record::Record;

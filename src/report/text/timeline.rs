@@ -33,16 +33,16 @@ pub(super) fn table(record: &Record, palette: Palette, out: &mut String) {
     *out += &rule;
 }
 
-/// `ROLLBACK` and `PROMOTED`, the runbook's words for the row on which it was decided.
+/// `ROLLBACK` and `PROMOTED`, the runbook's words for the row on which it was decided, and one for what it does not know.
 pub(super) fn decision_word(record: &Record, row: &TimelineRow) -> Option<(&'static str, Colour)> {
-    if record.decided_at != Some(row.at) {
-        return None;
-    }
+    let here = Some(row.at);
     match record.outcome {
-        Outcome::Promoted => Some(("PROMOTED", Colour::Good)),
-        Outcome::RolledBack => Some(("ROLLBACK", Colour::Bad)),
-        Outcome::PromotionFailed => Some(("PROMOTION DECIDED", Colour::Neutral)),
-        Outcome::Undecided | Outcome::NotStarted => None,
+        Outcome::Promoted if record.decided_at == here => Some(("PROMOTED", Colour::Good)),
+        Outcome::RolledBack if record.decided_at == here => Some(("ROLLBACK", Colour::Bad)),
+        Outcome::PromotionFailed if record.finished_at == here => {
+            Some(("PROMOTION FAILED", Colour::Bad))
+        }
+        _ => None,
     }
 }
 

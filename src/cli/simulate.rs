@@ -1,0 +1,241 @@
+//! `rollcast simulate`: one run of a scenario, its story on the terminal, its files in an output directory.
+
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::canary::Rules;
+use crate::diagnostic::Diagnostic;
+use crate::record::Record;
+use crate::report::files::{self, File};
+use crate::report::text::{self, Palette};
+use crate::report::{json, write};
+use crate::scenario::Expect;
+use crate::study::expectation::evaluate;
+
+use super::{Format, RulesArg};
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Simulate {
+    /// The scenario's TOML file.
+    pub scenario: PathBuf,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Seed of the run; the scenario's own without it.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// Directory for the files; without it output/, then the path of the scenario under scenarios/.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_out")]
+    pub out: Option<PathBuf>,
+    /// Write no files.
+    #[arg(long)]
+    pub no_out: bool,
+    /// How thresholds are read; as the scenario says without it.
+    #[arg(long, value_enum)]
+    pub rules: Option<RulesArg>,
+    /// Run under both readings of the thresholds, same world and seed, and show them side by side.
+    #[arg(long, conflicts_with = "rules")]
+    pub compare_rules: bool,
+    /// Set a key of the scenario: a TOML value, else a string. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<Assignment>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rollcast simulate scenarios/chaos30.toml
+  rollcast simulate scenarios/chaos30.toml --format json --seed 7 --no-out
+  rollcast simulate scenarios/chaos30.toml --compare-rules
+  rollcast simulate scenarios/healthy.toml --set traffic.rate=50/s --set versions.v2.env.FAIL_RATE=0.1
+
+Exits with 0 whatever the outcome, with 2 when the scenario cannot be run.";
+
+/// A key of the scenario and the value it is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The key, its parts separated by dots.
+    pub key: String,
+    /// The value as typed.
+    pub value: String,
+}
+
+/// One run that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The scenario's file.
+    pub scenario: PathBuf,
+    /// Values set over it, in order.
+    pub set: Vec<Assignment>,
+    /// The seed, where it is not the scenario's own. Not among `set`: TOML's whole numbers end at half of what a seed can be.
+    pub seed: Option<u64>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    /// The run.
+    pub record: Record,
+    /// What the scenario expects of it.
+    pub expect: Option<Expect>,
+}
+
+/// Loads a scenario and simulates it.
+pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
+    let scenario = request.scenario.display();
+    Err(Diagnostic::new(format!(
+        "`{scenario}`: this build reads no scenarios"
+    )))
+}
+
+/// Runs the command over what makes a rollout of a request. Files are written before anything is printed, so a reader who
+/// stops early still finds them.
+pub fn run(
+    args: &Simulate,
+    rollout: impl Fn(&Request) -> Result<Rollout, Diagnostic>,
+    palette: Palette,
+    out: &mut impl Write,
+) -> anyhow::Result<ExitCode> {
+    let printed = if args.compare_rules {
+        let flagger = rollout(&request(args, Some(Rules::Flagger)))?;
+        let runbook = rollout(&request(args, Some(Rules::Runbook)))?;
+        compare(args, &flagger.record, &runbook.record, palette)?
+    } else {
+        let rollout = rollout(&request(args, args.rules.map(Rules::from)))?;
+        one(args, &rollout, palette)?
+    };
+    out.write_all(printed.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(args: &Simulate, rules: Option<Rules>) -> Request {
+    let mut set = args.set.clone();
+    set.extend(rules.map(|rules| Assignment {
+        key: "rules".to_owned(),
+        value: rules.as_str().to_owned(),
+    }));
+    Request {
+        scenario: args.scenario.clone(),
+        set,
+        seed: args.seed,
+    }
+}
+
+fn one(args: &Simulate, rollout: &Rollout, palette: Palette) -> anyhow::Result<String> {
+    let record = &rollout.record;
+    let directory = directory(args, record);
+    write_files(directory.as_deref(), || files::files(record))?;
+    if args.format == Format::Json {
+        return Ok(json::render(record)?);
+    }
+    let mut shown = text::render(record, palette);
+    if let Some(expect) = &rollout.expect {
+        let met = text::expectations(&evaluate(expect, record), palette);
+        if !met.is_empty() {
+            shown += &format!("\n{met}");
+        }
+    }
+    Ok(shown + &where_files_are(directory.as_deref()))
+}
+
+fn compare(
+    args: &Simulate,
+    flagger: &Record,
+    runbook: &Record,
+    palette: Palette,
+) -> anyhow::Result<String> {
+    let directory = directory(args, flagger);
+    write_files(directory.as_deref(), || {
+        let mut all = files::under(Rules::Flagger.as_str(), files::files(flagger)?);
+        all.extend(files::under(
+            Rules::Runbook.as_str(),
+            files::files(runbook)?,
+        ));
+        Ok(all)
+    })?;
+    if args.format == Format::Json {
+        return Ok(json::render_both(flagger, runbook)?);
+    }
+    Ok(text::compare(flagger, runbook, palette) + &where_files_are(directory.as_deref()))
+}
+
+/// Where the files go: what was asked for, else a directory of the scenario's name.
+fn directory(args: &Simulate, record: &Record) -> Option<PathBuf> {
+    if args.no_out {
+        return None;
+    }
+    let named = || default_directory(&record.scenario_name);
+    Some(args.out.clone().unwrap_or_else(named))
+}
+
+/// `output/` and the scenario's name; a name that leads elsewhere (`../x`) stays inside.
+fn default_directory(scenario: &str) -> PathBuf {
+    let parts = Path::new(scenario).components();
+    let inside = parts.filter(|part| matches!(part, Component::Normal(_)));
+    Path::new("output").join(inside.collect::<PathBuf>())
+}
+
+fn write_files(
+    directory: Option<&Path>,
+    files: impl FnOnce() -> Result<Vec<File>, files::RenderError>,
+) -> anyhow::Result<()> {
+    if let Some(directory) = directory {
+        let files = files().context("the run cannot be reported")?;
+        write::write(directory, &files)?;
+    }
+    Ok(())
+}
+
+fn where_files_are(directory: Option<&Path>) -> String {
+    directory.map_or_else(String::new, |directory| {
+        format!("\nfiles: {}\n", directory.display())
+    })
+}
+
+/// Reads `KEY=VALUE`.
+fn assignment(text: &str) -> Result<Assignment, String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok(Assignment {
+            key: key.trim().to_owned(),
+            value: value.to_owned(),
+        }),
+        _ => Err("a key and a value are needed, as in traffic.rate=50/s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_go_below_output_whatever_a_scenario_is_called() {
+        for (name, directory) in [
+            ("chaos30", "output/chaos30"),
+            ("library/a/b", "output/library/a/b"),
+            ("../../elsewhere", "output/elsewhere"),
+            ("/etc", "output/etc"),
+        ] {
+            assert_eq!(default_directory(name), Path::new(directory));
+        }
+    }
+
+    #[test]
+    fn an_assignment_is_split_at_its_first_equals_sign() {
+        for (text, parsed) in [
+            ("traffic.rate=50/s", Some(("traffic.rate", "50/s"))),
+            ("a = b=c", Some(("a", " b=c"))),
+            ("title=", Some(("title", ""))),
+            ("traffic.rate", None),
+            ("=50/s", None),
+        ] {
+            let found = assignment(text).ok();
+            let found = found.as_ref().map(|set| (&*set.key, &*set.value));
+            assert_eq!(found, parsed, "{text}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What is asked of runs: whether one met what its scenario expects.
+
+pub mod expectation;
