@@ -1,1 +1,4 @@
-//! To come.
+//! Recorded truth held against ours.
+
+pub mod hpa;
+pub mod recording;

@@ -273,6 +273,16 @@ pub struct StabilizationWindows {
     pub down: Span,
 }
 
+impl StabilizationWindows {
+    /// Those of `behavior`; `flag` is the controller's own for scaling down.
+    pub fn of(behavior: &Behavior, flag: Span) -> Self {
+        StabilizationWindows {
+            up: behavior.up.window.unwrap_or(Span::ZERO),
+            down: behavior.down.window.unwrap_or(flag),
+        }
+    }
+}
+
 /// Replicas changed since `now - period`; an event exactly as old does not count (`getReplicasChangePerPeriod`).
 pub fn change_within(events: &[ScaleEvent], period: Span, now: Timestamp) -> i32 {
     let recent = events.iter().filter(|e| e.at > now - period);
