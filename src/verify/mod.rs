@@ -1,4 +1,5 @@
 //! Recorded truth held against ours.
 
+pub mod deployments;
 pub mod hpa;
 pub mod recording;

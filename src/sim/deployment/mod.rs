@@ -119,25 +119,38 @@ impl DeploymentController {
     ) -> Synced {
         let mut synced = Synced::default();
         for _ in 0..MAX_ROUNDS {
-            let mut changed = false;
-            for set in &mut self.replica_sets {
-                changed |= set.sync(pods, now, &mut synced.pods);
-            }
-            let mut sync = Sync {
-                deployment,
-                sets: &mut self.replica_sets,
-                pods,
-                now,
-                sizes: &mut synced.sizes,
-                changed: false,
-            };
-            sync.run();
-            if !(changed | sync.changed) {
+            if !self.step(deployment, pods, now, &mut synced) {
                 break;
             }
         }
-        self.next_wake = self.wake_after(deployment, pods, now);
         synced
+    }
+
+    /// One round: each ReplicaSet's sync, then the Deployment's. Says whether anything changed. A caller that wants
+    /// something to happen between the rounds calls this in place of [`sync`](Self::sync), until it is false.
+    pub fn step(
+        &mut self,
+        deployment: &mut Deployment,
+        pods: &mut PodSet,
+        now: Timestamp,
+        synced: &mut Synced,
+    ) -> bool {
+        let mut changed = false;
+        for set in &mut self.replica_sets {
+            changed |= set.sync(pods, now, &mut synced.pods);
+        }
+        let mut sync = Sync {
+            deployment,
+            sets: &mut self.replica_sets,
+            pods,
+            now,
+            sizes: &mut synced.sizes,
+            changed,
+        };
+        sync.run();
+        let changed = sync.changed;
+        self.next_wake = self.wake_after(deployment, pods, now);
+        changed
     }
 
     /// Deletes the ReplicaSets and all their pods, as the garbage collector does when the Deployment is deleted.
