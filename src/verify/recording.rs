@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
+use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::diagnostic::Diagnostic;
+use crate::time::{Span, Timestamp};
 
 /// A recording is cut off here: far more than any real one, and less than fills a memory.
 const MAX_BYTES: u64 = 2 << 30;
@@ -127,6 +130,45 @@ impl Case {
     }
 }
 
+/// A moment in a recording: within some decades of zero, so that no sum with a span overflows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct Moment(pub(super) Timestamp);
+
+impl TryFrom<i64> for Moment {
+    type Error = String;
+    fn try_from(ms: i64) -> Result<Self, String> {
+        const DECADES: i64 = 1 << 40;
+        if (-DECADES..DECADES).contains(&ms) {
+            Ok(Moment(Timestamp::from_millis(ms)))
+        } else {
+            Err(format!("{ms} ms is no moment of a recording"))
+        }
+    }
+}
+
+/// A length of time in a recording, in whole seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "i32")]
+pub(super) struct Seconds(pub(super) Span);
+
+impl From<i32> for Seconds {
+    fn from(seconds: i32) -> Self {
+        Seconds(Span::from_secs(i64::from(seconds)))
+    }
+}
+
+/// Reads a recording's file and replays it with `verify`, which gets the file's name and bytes.
+pub(super) fn read(
+    path: &Path,
+    verify: impl FnOnce(&str, &[u8]) -> Result<Tally, Diagnostic>,
+) -> Result<Tally, Diagnostic> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Diagnostic::new(format!("{name} cannot be read: {error}")))?;
+    verify(&name, &bytes)
+}
+
 /// The text of a recording, unpacked where it is gzip.
 pub(super) fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<Cow<'a, str>, Diagnostic> {
     let packed = bytes.starts_with(&[0x1f, 0x8b]);
@@ -154,6 +196,9 @@ pub(super) fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<Cow<'a, str>, Diag
         let line = line_after(good);
         Diagnostic::new(format!("{name}:{line}: the text is not UTF-8"))
     };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Diagnostic::new(format!("{name} holds no recording")));
+    }
     match bytes {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes)
             .map(Cow::Borrowed)
@@ -181,9 +226,19 @@ pub(super) fn lines<'a, T: DeserializeOwned>(
                 } else {
                     "not JSON"
                 };
-                Diagnostic::new(format!("{name}:{number}: {what}: {error}"))
+                Diagnostic::new(format!("{name}:{number}: {what}: {}", within_line(&error)))
             })
         })
+}
+
+/// serde_json's message with the column alone: it takes a record for a text of its own, of one line.
+fn within_line(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match message.strip_suffix(&place) {
+        Some(message) => format!("{message} (column {})", error.column()),
+        None => message,
+    }
 }
 
 fn line_after(good: &[u8]) -> usize {
@@ -203,6 +258,7 @@ mod tests {
                 &[0x1f, 0x8b, 8, 0, 1][..],
                 "a.jsonl.gz:1: the gzip data are broken",
             ),
+            ("a.jsonl", &b" \n"[..], "a.jsonl holds no recording"),
             (
                 "a.jsonl",
                 &b"{}\n\xff"[..],
@@ -213,7 +269,7 @@ mod tests {
             let error = text(name, bytes).unwrap_err();
             assert!(error.message.starts_with(message), "{}", error.message);
         }
-        let records: Result<Vec<(usize, u8)>, _> = lines("a.jsonl", "1\n\n2\n{").collect();
+        let records: Result<Vec<(usize, u8)>, _> = lines("a.jsonl", "1\n\n2\nx").collect();
         let message = records.unwrap_err().message;
         assert!(message.starts_with("a.jsonl:4: not JSON"), "{message}");
         let records: Result<Vec<(usize, u8)>, _> = lines("a.jsonl", "\"x\"").collect();

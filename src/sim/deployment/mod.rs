@@ -20,7 +20,7 @@ pub use replica_set::{ReplicaSet, ReplicaSetStatus};
 
 use std::sync::Arc;
 
-use crate::k8s::{Deployment, IntOrPercent, Strategy, api_time};
+use crate::k8s::{Deployment, Strategy, api_time};
 use crate::sim::names;
 use crate::sim::pods::{PodId, PodSet, Revision};
 use crate::time::{Span, Timestamp};
@@ -219,7 +219,7 @@ impl Sync<'_> {
 
     /// `spec.replicas`.
     fn replicas(&self) -> i32 {
-        self.deployment.spec.replicas.unwrap_or(1)
+        self.deployment.spec.replicas.unwrap_or(1).max(0)
     }
 
     fn bounds(&self) -> Bounds {
@@ -391,8 +391,10 @@ impl Bounds {
                 unavailable: 0,
             };
         };
-        let surge = IntOrPercent::of_rounded_up(max_surge, replicas);
-        let mut unavailable = IntOrPercent::of_rounded_down(max_unavailable, replicas);
+        // What the API server would refuse is cut to what it would take; `replicas + surge` stays within an i32.
+        let surge = max_surge.of_rounded_up(replicas);
+        let surge = surge.clamp(0, i32::MAX - replicas);
+        let mut unavailable = max_unavailable.of_rounded_down(replicas).max(0);
         if surge == 0 && unavailable == 0 {
             // With neither, no pod could ever be replaced.
             unavailable = 1;
@@ -420,7 +422,7 @@ mod tests {
 
     #[test]
     fn bounds_round_surge_up_and_unavailability_down() {
-        use IntOrPercent::{Int, Percent};
+        use crate::k8s::IntOrPercent::{Int, Percent};
         for (max_surge, max_unavailable, replicas, surge, unavailable) in [
             (Percent(25), Percent(25), 1, 1, 0),
             (Percent(25), Percent(25), 2, 1, 0),

@@ -7,8 +7,15 @@
 mod replay;
 mod trace;
 
+use std::path::Path;
+
 use crate::diagnostic::Diagnostic;
 use crate::verify::recording::{self, Tally};
+
+/// Replays the recording in a file.
+pub fn verify_file(path: &Path) -> Result<Tally, Diagnostic> {
+    recording::read(path, verify)
+}
 
 /// Replays the recording in `bytes`, read from a file called `name`.
 pub fn verify(name: &str, bytes: &[u8]) -> Result<Tally, Diagnostic> {

@@ -33,13 +33,14 @@ pub(super) fn replay(trace: &Trace, tally: &mut Tally) {
     };
     for (index, step) in trace.steps.iter().enumerate() {
         let mut case = Case::new(&trace.id, format!("step {index}"));
-        let (applied_at, read_at) = step.t_ms.unwrap_or_else(|| {
-            let applied_at = world.now + PACE;
-            match step.action {
-                Action::WaitMs(ms) => (applied_at, applied_at + Span::from_millis(ms)),
-                _ => (applied_at, applied_at),
+        let (applied_at, read_at) = match (step.t_ms, &step.action) {
+            (Some((applied_at, read_at)), _) => (applied_at.0, read_at.0),
+            (None, Action::WaitMs(ms)) => {
+                let applied_at = world.now + PACE;
+                (applied_at, applied_at + Span::from_millis(i64::from(*ms)))
             }
-        });
+            (None, _) => (world.now + PACE, world.now + PACE),
+        };
         world.run_until(applied_at);
         world.sizes.clear();
         if let Err(short) = world.apply(&step.action, &trace.spec) {
@@ -137,7 +138,7 @@ impl World {
                 self.write(|spec| *spec = created.deployment_spec());
             }
             Action::SetImage(image) => self.write(|spec| spec.template.set_image(image)),
-            Action::Scale(replicas) => self.write(|spec| spec.replicas = Some(*replicas)),
+            Action::Scale(replicas) => self.write(|spec| spec.replicas = Some(replicas.0)),
             Action::Pause(paused) => self.write(|spec| spec.paused = *paused),
             Action::Set(change) => self.write(|spec| change.apply(spec)),
             Action::WaitMs(_) => {}

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::k8s::{DeploymentSpec, PodTemplate};
-use crate::time::Timestamp;
+use crate::verify::recording::Moment;
 
 /// One line of the file.
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ pub(super) struct Trace {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Spec {
     image: String,
-    replicas: i32,
+    replicas: Replicas,
     strategy: Strategy,
     #[serde(default)]
     min_ready_seconds: i32,
@@ -54,7 +54,7 @@ pub(super) struct Step {
     pub(super) expect: State,
     pub(super) rs_path: Vec<RecordedSize>,
     /// When the action was applied and when the state was read; only where time matters.
-    pub(super) t_ms: Option<(Timestamp, Timestamp)>,
+    pub(super) t_ms: Option<(Moment, Moment)>,
     /// What came out differently when the trace was recorded again.
     #[serde(default)]
     pub(super) varies: BTreeSet<String>,
@@ -68,7 +68,7 @@ pub(super) type RecordedSize = (String, Option<i32>, Option<i32>);
 pub(super) enum Action {
     Create(Nothing),
     SetImage(String),
-    Scale(i32),
+    Scale(Replicas),
     Pause(bool),
     Set(Change),
     PodReady(Pods),
@@ -78,7 +78,7 @@ pub(super) enum Action {
     PodDeleted(Pods),
     PodGone(Pods),
     PodScheduled(Pods),
-    WaitMs(i64),
+    WaitMs(i32),
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,11 +90,30 @@ pub(super) struct Nothing {}
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Change {
     image: Option<String>,
-    replicas: Option<i32>,
+    replicas: Option<Replicas>,
     strategy: Option<Strategy>,
     min_ready_seconds: Option<i32>,
     progress_deadline_seconds: Option<i32>,
     revision_history_limit: Option<i32>,
+}
+
+/// A size that can be replayed pod by pod.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "i32")]
+pub(super) struct Replicas(pub(super) i32);
+
+impl TryFrom<i32> for Replicas {
+    type Error = String;
+    fn try_from(replicas: i32) -> Result<Self, String> {
+        const MOST: i32 = 10_000;
+        if (0..=MOST).contains(&replicas) {
+            Ok(Replicas(replicas))
+        } else {
+            Err(format!(
+                "{replicas} replicas are more than can be replayed ({MOST})"
+            ))
+        }
+    }
 }
 
 /// So many pods of a revision and a class.
@@ -190,7 +209,7 @@ impl Spec {
     /// As a manifest would write it.
     pub(super) fn deployment_spec(&self) -> DeploymentSpec {
         DeploymentSpec {
-            replicas: Some(self.replicas),
+            replicas: Some(self.replicas.0),
             template: template(&self.image),
             strategy: self.strategy.json(),
             min_ready_seconds: self.min_ready_seconds,
@@ -218,7 +237,7 @@ impl Change {
         if let Some(strategy) = &self.strategy {
             spec.strategy = strategy.json();
         }
-        spec.replicas = self.replicas.or(spec.replicas);
+        spec.replicas = self.replicas.map(|r| r.0).or(spec.replicas);
         spec.min_ready_seconds = self.min_ready_seconds.unwrap_or(spec.min_ready_seconds);
         spec.progress_deadline_seconds = self
             .progress_deadline_seconds

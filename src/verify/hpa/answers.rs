@@ -8,7 +8,8 @@ use crate::k8s::{ObjectReference, Quantity};
 use crate::sim::hpa::spec::MetricIdentifier;
 use crate::sim::hpa::{MetricError, MetricsClient, PodValue};
 use crate::sim::metrics_server::{ContainerUsage, PodMetrics};
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
+use crate::verify::recording::{Moment, Seconds};
 
 /// One answer of a metrics API.
 #[derive(Deserialize)]
@@ -34,12 +35,12 @@ enum Api {
 
 #[derive(Deserialize)]
 struct PodAnswer {
-    t: Timestamp,
+    t: Moment,
     #[serde(default)]
     containers: BTreeMap<String, Usage>,
     window: Option<GoSpan>,
     value: Option<Amount>,
-    window_s: Option<i64>,
+    window_s: Option<Seconds>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +131,7 @@ impl MetricsClient for Answers<'_> {
     fn resource(&mut self) -> Result<Vec<(String, PodMetrics)>, MetricError> {
         let pods = self.next(Api::Resource)?.pods.iter();
         let metrics = |pod: &PodAnswer| PodMetrics {
-            timestamp: pod.t,
+            timestamp: pod.t.0,
             window: pod.window.map_or(Span::ZERO, |w| w.0),
             containers: pod
                 .containers
@@ -154,8 +155,8 @@ impl MetricsClient for Answers<'_> {
         Ok(pods
             .map(|(name, pod)| PodValue {
                 pod: name.clone(),
-                timestamp: pod.t,
-                window: pod.window_s.map(Span::from_secs),
+                timestamp: pod.t.0,
+                window: pod.window_s.map(|s| s.0),
                 value: pod.value.map_or(Quantity::default(), |a| a.0),
             })
             .collect())

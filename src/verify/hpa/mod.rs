@@ -8,8 +8,15 @@ mod answers;
 mod trace;
 mod vectors;
 
+use std::path::Path;
+
 use crate::diagnostic::Diagnostic;
 use crate::verify::recording::{self, Tally};
+
+/// Replays the recording in a file.
+pub fn verify_file(path: &Path) -> Result<Tally, Diagnostic> {
+    recording::read(path, verify)
+}
 
 /// Replays the recording in `bytes`, read from a file called `name`, which tells what it is.
 pub fn verify(name: &str, bytes: &[u8]) -> Result<Tally, Diagnostic> {

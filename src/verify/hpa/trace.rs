@@ -20,7 +20,7 @@ use crate::sim::hpa::{
 };
 use crate::sim::pods::{ConditionStatus, PodPhase, ReadyCondition};
 use crate::time::{Span, Timestamp};
-use crate::verify::recording::{Case, Tally};
+use crate::verify::recording::{Case, Moment, Seconds, Tally};
 
 /// One line of the file.
 #[derive(Deserialize)]
@@ -35,9 +35,9 @@ pub(super) struct Trace {
 #[serde(default, deny_unknown_fields)]
 struct Flags {
     tolerance: Option<f64>,
-    downscale_stabilization_s: Option<i64>,
-    cpu_initialization_period_s: Option<i64>,
-    initial_readiness_delay_s: Option<i64>,
+    downscale_stabilization_s: Option<Seconds>,
+    cpu_initialization_period_s: Option<Seconds>,
+    initial_readiness_delay_s: Option<Seconds>,
     scale_to_zero: bool,
 }
 
@@ -46,7 +46,7 @@ struct Flags {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    t: Timestamp,
+    t: Moment,
     #[serde(default, deserialize_with = "some_value")]
     hpa: Option<Value>,
     #[serde(default)]
@@ -69,8 +69,8 @@ struct Entry {
 #[serde(rename_all = "camelCase")]
 struct PodState {
     phase: Phase,
-    start: Option<Timestamp>,
-    ready: Option<(Ready, Timestamp)>,
+    start: Option<Moment>,
+    ready: Option<(Ready, Moment)>,
     #[serde(default)]
     deleting: bool,
     #[serde(default)]
@@ -114,8 +114,8 @@ struct Reconcile {
     #[serde(default)]
     updates: Vec<Update>,
     expect: Expect,
-    t_decided: Option<Timestamp>,
-    t_scaled: Option<Timestamp>,
+    t_decided: Option<Moment>,
+    t_scaled: Option<Moment>,
     status_http: Option<u16>,
     #[serde(default)]
     ambiguous: Vec<String>,
@@ -131,7 +131,7 @@ struct Scale {
 
 #[derive(Deserialize)]
 struct Update {
-    t: Timestamp,
+    t: Moment,
     to: i32,
     http: u16,
 }
@@ -172,7 +172,7 @@ pub(super) fn replay(trace: &Trace, tally: &mut Tally) -> Result<(), String> {
             *controller.memory_mut() = Memory::default();
         }
         if let Some(reconcile) = &entry.reconcile {
-            let t = entry.t;
+            let t = entry.t.0;
             let hpa = world
                 .hpa
                 .as_mut()
@@ -249,7 +249,7 @@ fn last_scale_is_open(reconcile: &Reconcile) -> bool {
     let (Some(update), Some(scaled)) = (reconcile.updates.last(), reconcile.t_scaled) else {
         return false;
     };
-    let (earliest, latest) = (api_time(update.t), api_time(scaled));
+    let (earliest, latest) = (api_time(update.t.0), api_time(scaled.0));
     earliest < latest && reconcile.expect.last_scale == Some(earliest)
 }
 
@@ -299,19 +299,19 @@ fn take_over(
 
 /// In a trace `t` is when the scale was read; the other moments are given where they matter.
 fn moments(reconcile: &Reconcile, t: Timestamp) -> Moments {
-    let decided = reconcile.t_decided.unwrap_or(t);
+    let decided = reconcile.t_decided.map_or(t, |m| m.0);
     Moments {
         read: t,
         decided,
-        scaled: reconcile.t_scaled.unwrap_or(decided),
+        scaled: reconcile.t_scaled.map_or(decided, |m| m.0),
     }
 }
 
 fn settings(flags: &Flags) -> HpaSettings {
     let mut settings = HpaSettings::default();
-    let set = |seconds: Option<i64>, field: &mut Span| {
-        if let Some(seconds) = seconds {
-            *field = Span::from_secs(seconds);
+    let set = |seconds: Option<Seconds>, field: &mut Span| {
+        if let Some(Seconds(span)) = seconds {
+            *field = span;
         }
     };
     let readiness = &mut settings.cpu_readiness;
@@ -391,14 +391,14 @@ impl PodState {
                 Phase::Failed => PodPhase::Failed,
             },
             terminating: self.deleting,
-            start_time: self.start,
+            start_time: self.start.map(|m| m.0),
             ready: self.ready.as_ref().map(|(status, at)| ReadyCondition {
                 status: match status {
                     Ready::True => ConditionStatus::True,
                     Ready::False => ConditionStatus::False,
                     Ready::Unknown => ConditionStatus::Unknown,
                 },
-                last_transition: *at,
+                last_transition: at.0,
             }),
             requests: Arc::new(PodRequests {
                 pod: millis(&self.requests),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{BehaviourRow, NOW, aged};
+use super::{BehaviourRow, NOW, aged, seconds};
 use crate::sim::hpa::normalize::{
     Explained, LegacyLimit, Memory, Recommendation, ReplicaBounds, ScaleEvent,
     StabilizationWindows, change_within, limit_legacy,
@@ -21,7 +21,7 @@ pub(super) struct Row {
     recommendations: Option<Vec<RecommendationRow>>,
     scale_up_limit_factor: Option<f64>,
     scale_up_limit_minimum: Option<f64>,
-    downscale_stabilization_window_s: Option<i64>,
+    downscale_stabilization_window_s: Option<i32>,
     min: Option<i32>,
     max: Option<i32>,
     current: Option<i32>,
@@ -63,13 +63,13 @@ struct Events {
 #[derive(Deserialize)]
 struct EventRow {
     change: i32,
-    age_s: i64,
+    age_s: i32,
 }
 
 #[derive(Deserialize)]
 struct RecommendationRow {
     replicas: i32,
-    age_s: i64,
+    age_s: i32,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -179,7 +179,7 @@ impl Row {
 
     /// The controller's flag for the window before scaling down.
     fn flag(&self) -> Span {
-        Span::from_secs(self.downscale_stabilization_window_s.unwrap_or(300))
+        seconds(self.downscale_stabilization_window_s.unwrap_or(300))
     }
 }
 

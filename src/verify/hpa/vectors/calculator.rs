@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{NOW, Phase, PodRow, ToleranceRow, aged, cpu_readiness};
+use super::{NOW, Phase, PodRow, ToleranceRow, aged, cpu_readiness, seconds};
 use crate::k8s::{ObjectReference, Quantity};
 use crate::sim::hpa::metrics::{self, PodMetric};
 use crate::sim::hpa::pod_view::ContainerRequests;
@@ -14,7 +14,6 @@ use crate::sim::hpa::spec::MetricIdentifier;
 use crate::sim::hpa::{MetricError, MetricsClient, PodRequests, PodValue, PodView};
 use crate::sim::metrics_server::{ContainerUsage, PodMetrics};
 use crate::sim::pods::{ConditionStatus, ReadyCondition};
-use crate::time::Span;
 use crate::verify::recording::Case;
 
 /// A row of `replica_calculator`.
@@ -26,10 +25,10 @@ pub(super) struct ReplicasRow {
     target: Target,
     container: Option<String>,
     tolerance: ToleranceRow,
-    cpu_initialization_period_s: i64,
-    initial_readiness_delay_s: i64,
-    metric_timestamp_age_s: Option<i64>,
-    metric_window_s: i64,
+    cpu_initialization_period_s: i32,
+    initial_readiness_delay_s: i32,
+    metric_timestamp_age_s: Option<i32>,
+    metric_window_s: i32,
     pods: Vec<MeasuredPod>,
     extra_metrics: Vec<ExtraMetric>,
     metric_values: Option<Vec<i64>>,
@@ -174,7 +173,7 @@ impl MetricsClient for Client<'_> {
             )]);
             let metrics = PodMetrics {
                 timestamp: aged(row.metric_timestamp_age_s),
-                window: Span::from_secs(row.metric_window_s),
+                window: seconds(row.metric_window_s),
                 containers,
             };
             (pod.to_owned(), metrics)
@@ -187,7 +186,7 @@ impl MetricsClient for Client<'_> {
         let values = row.usage().into_iter().map(|(pod, millis)| PodValue {
             pod: pod.to_owned(),
             timestamp: aged(row.metric_timestamp_age_s),
-            window: Some(Span::from_secs(row.metric_window_s)),
+            window: Some(seconds(row.metric_window_s)),
             value: Quantity::from_millis(millis),
         });
         Ok(values.collect())
@@ -212,8 +211,8 @@ impl MetricsClient for Client<'_> {
 pub(super) struct GroupRow {
     pub(super) name: String,
     resource: String,
-    cpu_initialization_period_s: i64,
-    initial_readiness_delay_s: i64,
+    cpu_initialization_period_s: i32,
+    initial_readiness_delay_s: i32,
     pods: Vec<GroupedPod>,
     expected_ready_count: i32,
     expected_unready: BTreeSet<String>,
@@ -227,11 +226,11 @@ struct GroupedPod {
     phase: Phase,
     deleted: bool,
     has_start_time: bool,
-    start_age_s: Option<i64>,
+    start_age_s: Option<i32>,
     ready_condition: Option<Ready>,
-    ready_transition_age_s: Option<i64>,
-    metric_timestamp_age_s: Option<i64>,
-    metric_window_s: Option<i64>,
+    ready_transition_age_s: Option<i32>,
+    metric_timestamp_age_s: Option<i32>,
+    metric_window_s: Option<i32>,
     missing: bool,
 }
 
@@ -248,7 +247,7 @@ impl GroupRow {
         let measured = self.pods.iter().filter(|p| !p.missing).map(|p| {
             let metric = PodMetric {
                 timestamp: aged(p.metric_timestamp_age_s),
-                window: Span::from_secs(p.metric_window_s.unwrap_or(0)),
+                window: seconds(p.metric_window_s.unwrap_or(0)),
                 value: 1,
             };
             (p.name.clone(), metric)

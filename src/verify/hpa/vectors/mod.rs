@@ -64,8 +64,12 @@ pub(super) fn replay(name: &str, text: &str, tally: &mut Tally) -> Result<(), Di
 }
 
 /// The moment `age` seconds before now.
-fn aged(age: Option<i64>) -> Timestamp {
-    age.map_or(INFINITELY_OLD, |s| NOW - Span::from_secs(s))
+fn aged(age: Option<i32>) -> Timestamp {
+    age.map_or(INFINITELY_OLD, |s| NOW - seconds(s))
+}
+
+fn seconds(s: i32) -> Span {
+    Span::from_secs(i64::from(s))
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -83,10 +87,10 @@ impl ToleranceRow {
     }
 }
 
-fn cpu_readiness(initialization_s: i64, delay_s: i64) -> CpuReadiness {
+fn cpu_readiness(initialization_s: i32, delay_s: i32) -> CpuReadiness {
     CpuReadiness {
-        initialization_period: Span::from_secs(initialization_s),
-        initial_readiness_delay: Span::from_secs(delay_s),
+        initialization_period: seconds(initialization_s),
+        initial_readiness_delay: seconds(delay_s),
     }
 }
 
@@ -97,8 +101,8 @@ struct PodRow {
     ready: bool,
     phase: Phase,
     deleted: bool,
-    start_age_s: Option<i64>,
-    ready_transition_age_s: Option<i64>,
+    start_age_s: Option<i32>,
+    ready_transition_age_s: Option<i32>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -163,7 +167,7 @@ struct BehaviourRow {
 #[derive(Deserialize)]
 struct RulesRow {
     select_policy: Option<String>,
-    stabilization_window_s: Option<i64>,
+    stabilization_window_s: Option<i32>,
     #[serde(default)]
     policies: Vec<PolicyRow>,
     tolerance: Option<f64>,

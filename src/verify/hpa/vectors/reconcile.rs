@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BehaviourRow, NOW, PodRow, ToleranceRow, aged, cpu_readiness};
+use super::{BehaviourRow, NOW, PodRow, ToleranceRow, aged, cpu_readiness, seconds};
 use crate::k8s::deployment::Condition;
 use crate::k8s::{HorizontalPodAutoscaler, ObjectReference, Quantity};
 use crate::sim::hpa::normalize::{LegacyLimit, Recommendation};
@@ -14,7 +14,6 @@ use crate::sim::hpa::{
     HpaController, HpaSettings, MetricError, MetricsClient, PodValue, PodView, ScaleTarget,
 };
 use crate::sim::metrics_server::{ContainerUsage, PodMetrics};
-use crate::time::Span;
 use crate::verify::recording::Case;
 
 /// A row of `reconcile`.
@@ -32,11 +31,11 @@ pub(super) struct Row {
     behaviour: Option<BehaviourRow>,
     recommendations: Option<Vec<RecommendationRow>>,
     tolerance: ToleranceRow,
-    cpu_initialization_period_s: i64,
-    initial_readiness_delay_s: i64,
-    downscale_stabilization_window_s: i64,
-    metric_timestamp_age_s: Option<i64>,
-    metric_window_s: i64,
+    cpu_initialization_period_s: i32,
+    initial_readiness_delay_s: i32,
+    downscale_stabilization_window_s: i32,
+    metric_timestamp_age_s: Option<i32>,
+    metric_window_s: i32,
     scale_up_limit_factor: f64,
     scale_up_limit_minimum: f64,
     gates: Gates,
@@ -95,7 +94,7 @@ struct Level {
 #[derive(Deserialize)]
 struct RecommendationRow {
     replicas: i32,
-    age_s: i64,
+    age_s: i32,
 }
 
 #[derive(Deserialize)]
@@ -176,7 +175,7 @@ impl Row {
         HpaSettings {
             // The rows set the flag to the same in both directions; what differs comes with `behaviour`.
             tolerance: self.tolerance.tolerance().up,
-            downscale_stabilization: Span::from_secs(self.downscale_stabilization_window_s),
+            downscale_stabilization: seconds(self.downscale_stabilization_window_s),
             cpu_readiness: cpu_readiness(
                 self.cpu_initialization_period_s,
                 self.initial_readiness_delay_s,
@@ -270,7 +269,7 @@ impl MetricsClient for Client<'_> {
             let containers = ["container1", "container2"].map(|c| (c.to_owned(), usage));
             let metrics = PodMetrics {
                 timestamp: aged(row.metric_timestamp_age_s),
-                window: Span::from_secs(row.metric_window_s),
+                window: seconds(row.metric_window_s),
                 containers: BTreeMap::from(containers),
             };
             (pod.to_owned(), metrics)
@@ -283,7 +282,7 @@ impl MetricsClient for Client<'_> {
         let values = row.levels_by_pod().map(|(pod, level)| PodValue {
             pod: pod.to_owned(),
             timestamp: aged(row.metric_timestamp_age_s),
-            window: Some(Span::from_secs(row.metric_window_s)),
+            window: Some(seconds(row.metric_window_s)),
             value: Quantity::from_millis(level),
         });
         Ok(values.collect())
