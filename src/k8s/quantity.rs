@@ -3,7 +3,10 @@
 //! Follows `k8s.io/apimachinery/pkg/api/resource/quantity.go`: the finest step is one nano-unit, anything finer is
 //! rounded up, and so is every conversion to a coarser unit. Numbers beyond an i64 of milli-units are cut to its bounds.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use serde_json::Value;
 
 /// A quantity, in whole nano-units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +56,23 @@ impl Quantity {
         Some(Quantity {
             nanos: if negative { -nanos } else { nanos },
         })
+    }
+
+    /// Reads a quantity from JSON or YAML, which may write it as a string or as a number.
+    pub fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(s) => Quantity::parse(s),
+            Value::Number(n) => Quantity::parse(&n.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Reads a map of quantities, such as `resources.requests`; what is none is left out.
+    pub fn read_map(map: &Value) -> BTreeMap<String, Self> {
+        let entries = map.as_object().into_iter().flatten();
+        entries
+            .filter_map(|(name, value)| Some((name.clone(), Quantity::read(value)?)))
+            .collect()
     }
 
     /// Whole milli-units, rounded up (`MilliValue`).

@@ -69,7 +69,7 @@ impl IntOrPercent {
             IntOrPercent::Int(n) => n,
             IntOrPercent::Percent(p) => {
                 let hundredths = i64::from(p) * i64::from(total);
-                (hundredths.div_euclid(100) + i64::from(hundredths.rem_euclid(100) != 0)) as i32
+                saturate(hundredths.div_euclid(100) + i64::from(hundredths.rem_euclid(100) != 0))
             }
         }
     }
@@ -78,9 +78,13 @@ impl IntOrPercent {
     pub fn of_rounded_down(self, total: i32) -> i32 {
         match self {
             IntOrPercent::Int(n) => n,
-            IntOrPercent::Percent(p) => (i64::from(p) * i64::from(total)).div_euclid(100) as i32,
+            IntOrPercent::Percent(p) => saturate((i64::from(p) * i64::from(total)).div_euclid(100)),
         }
     }
+}
+
+fn saturate(n: i64) -> i32 {
+    n.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
 }
 
 #[cfg(test)]

@@ -1,3 +1,6 @@
 //! Recorded truth held against ours.
 
 pub mod traces;
+pub mod deployments;
+pub mod hpa;
+pub mod recording;

@@ -20,7 +20,7 @@ pub use replica_set::{ReplicaSet, ReplicaSetStatus};
 
 use std::sync::Arc;
 
-use crate::k8s::{Deployment, IntOrPercent, Strategy, api_time};
+use crate::k8s::{Deployment, Strategy, api_time};
 use crate::sim::names;
 use crate::sim::pods::{PodId, PodSet, Revision};
 use crate::time::{Span, Timestamp};
@@ -119,25 +119,38 @@ impl DeploymentController {
     ) -> Synced {
         let mut synced = Synced::default();
         for _ in 0..MAX_ROUNDS {
-            let mut changed = false;
-            for set in &mut self.replica_sets {
-                changed |= set.sync(pods, now, &mut synced.pods);
-            }
-            let mut sync = Sync {
-                deployment,
-                sets: &mut self.replica_sets,
-                pods,
-                now,
-                sizes: &mut synced.sizes,
-                changed: false,
-            };
-            sync.run();
-            if !(changed | sync.changed) {
+            if !self.step(deployment, pods, now, &mut synced) {
                 break;
             }
         }
-        self.next_wake = self.wake_after(deployment, pods, now);
         synced
+    }
+
+    /// One round: each ReplicaSet's sync, then the Deployment's. Says whether anything changed. A caller that wants
+    /// something to happen between the rounds calls this in place of [`sync`](Self::sync), until it is false.
+    pub fn step(
+        &mut self,
+        deployment: &mut Deployment,
+        pods: &mut PodSet,
+        now: Timestamp,
+        synced: &mut Synced,
+    ) -> bool {
+        let mut changed = false;
+        for set in &mut self.replica_sets {
+            changed |= set.sync(pods, now, &mut synced.pods);
+        }
+        let mut sync = Sync {
+            deployment,
+            sets: &mut self.replica_sets,
+            pods,
+            now,
+            sizes: &mut synced.sizes,
+            changed,
+        };
+        sync.run();
+        let changed = sync.changed;
+        self.next_wake = self.wake_after(deployment, pods, now);
+        changed
     }
 
     /// Deletes the ReplicaSets and all their pods, as the garbage collector does when the Deployment is deleted.
@@ -206,7 +219,7 @@ impl Sync<'_> {
 
     /// `spec.replicas`.
     fn replicas(&self) -> i32 {
-        self.deployment.spec.replicas.unwrap_or(1)
+        self.deployment.spec.replicas.unwrap_or(1).max(0)
     }
 
     fn bounds(&self) -> Bounds {
@@ -378,8 +391,10 @@ impl Bounds {
                 unavailable: 0,
             };
         };
-        let surge = IntOrPercent::of_rounded_up(max_surge, replicas);
-        let mut unavailable = IntOrPercent::of_rounded_down(max_unavailable, replicas);
+        // What the API server would refuse is cut to what it would take; `replicas + surge` stays within an i32.
+        let surge = max_surge.of_rounded_up(replicas);
+        let surge = surge.clamp(0, i32::MAX - replicas);
+        let mut unavailable = max_unavailable.of_rounded_down(replicas).max(0);
         if surge == 0 && unavailable == 0 {
             // With neither, no pod could ever be replaced.
             unavailable = 1;
@@ -407,7 +422,7 @@ mod tests {
 
     #[test]
     fn bounds_round_surge_up_and_unavailability_down() {
-        use IntOrPercent::{Int, Percent};
+        use crate::k8s::IntOrPercent::{Int, Percent};
         for (max_surge, max_unavailable, replicas, surge, unavailable) in [
             (Percent(25), Percent(25), 1, 1, 0),
             (Percent(25), Percent(25), 2, 1, 0),

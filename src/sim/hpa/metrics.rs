@@ -69,7 +69,7 @@ pub type PodMetricsByName = BTreeMap<String, PodMetric>;
 const DEFAULT_WINDOW: Span = Span::from_secs(60);
 
 /// One resource of whole pods, or of one container of each. Pods that do not report it in full are left out.
-pub(super) fn resource_metrics(
+pub fn resource_metrics(
     client: &mut impl MetricsClient,
     resource: &str,
     container: Option<&str>,
@@ -112,7 +112,7 @@ fn usage(metrics: &PodMetrics, resource: &str, container: Option<&str>) -> Optio
 }
 
 /// A custom metric of pods.
-pub(super) fn pods_metrics(
+pub fn pods_metrics(
     client: &mut impl MetricsClient,
     metric: &MetricIdentifier,
 ) -> Result<PodMetricsByName, MetricError> {

@@ -125,12 +125,10 @@ pub struct HpaController {
 impl HpaController {
     /// A controller that knows nothing of the HPA yet.
     pub fn new(settings: HpaSettings) -> Self {
-        Self::with_memory(settings, Memory::default())
-    }
-
-    /// A controller that remembers.
-    pub fn with_memory(settings: HpaSettings, memory: Memory) -> Self {
-        HpaController { settings, memory }
+        HpaController {
+            settings,
+            memory: Memory::default(),
+        }
     }
 
     /// The flags and gates it runs with.
@@ -143,9 +141,9 @@ impl HpaController {
         &self.memory
     }
 
-    /// The controller was restarted, or came by while the HPA did not exist.
-    pub fn forget(&mut self) {
-        self.memory = Memory::default();
+    /// What it remembers, to change it: a restart of the controller, and a pass that finds the HPA gone, leave the default.
+    pub fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 
     /// One pass (`reconcileAutoscaler`). `target` is `None` where it does not exist.
@@ -169,6 +167,10 @@ impl HpaController {
         let message = "the HPA controller was able to get the target's current scale";
         conditions.set(ABLE_TO_SCALE, true, "SucceededGetScale", message);
         self.memory.note_first(target.spec_replicas, at.read);
+        if !self.settings.scale_to_zero {
+            // Left over from a time with the gate: upstream's tests expect it gone.
+            hpa.status.conditions.retain(|c| c.kind != SCALED_TO_ZERO);
+        }
 
         let spec = Spec::read(hpa);
         let pass = self.decide(&spec, &target, &mut hpa.status, client, at.decided);
@@ -334,10 +336,7 @@ impl HpaController {
                 (stabilized, limited)
             }
             Some(behavior) => {
-                let windows = StabilizationWindows {
-                    up: behavior.up.window.unwrap_or(Span::ZERO),
-                    down: behavior.down.window.unwrap_or(flag),
-                };
+                let windows = StabilizationWindows::of(behavior, flag);
                 let stabilized = self.memory.stabilize(proposal, current, windows, now);
                 let desired = stabilized.replicas;
                 let limited = self

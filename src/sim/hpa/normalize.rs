@@ -246,7 +246,7 @@ impl Memory {
             }
         }
         let event = ScaleEvent {
-            change: (to - from).abs(),
+            change: to.saturating_sub(from).saturating_abs(),
             at: now,
             outdated: false,
         };
@@ -260,7 +260,7 @@ impl Memory {
     fn at_period_start(&self, current: i32, policy: &Policy, now: Timestamp) -> i32 {
         let added = change_within(&self.up, policy.period, now);
         let removed = change_within(&self.down, policy.period, now);
-        current - added + removed
+        current.saturating_sub(added).saturating_add(removed)
     }
 }
 
@@ -273,10 +273,20 @@ pub struct StabilizationWindows {
     pub down: Span,
 }
 
+impl StabilizationWindows {
+    /// Those of `behavior`; `flag` is the controller's own for scaling down.
+    pub fn of(behavior: &Behavior, flag: Span) -> Self {
+        StabilizationWindows {
+            up: behavior.up.window.unwrap_or(Span::ZERO),
+            down: behavior.down.window.unwrap_or(flag),
+        }
+    }
+}
+
 /// Replicas changed since `now - period`; an event exactly as old does not count (`getReplicasChangePerPeriod`).
 pub fn change_within(events: &[ScaleEvent], period: Span, now: Timestamp) -> i32 {
     let recent = events.iter().filter(|e| e.at > now - period);
-    recent.map(|e| e.change).sum()
+    recent.map(|e| e.change).fold(0, i32::saturating_add)
 }
 
 /// Without `behavior`: the bounds, and the limit on growth (`convertDesiredReplicasWithRules`).

@@ -70,10 +70,10 @@ impl PodRequests {
         let list = |key: &str| spec[key].as_array().map_or(&[][..], Vec::as_slice);
         let container = |c: &Value| ContainerRequests {
             name: c["name"].as_str().unwrap_or_default().to_owned(),
-            requests: quantities(&c["resources"]["requests"]),
+            requests: millis(&c["resources"]["requests"]),
         };
         PodRequests {
-            pod: quantities(&spec["resources"]["requests"]),
+            pod: millis(&spec["resources"]["requests"]),
             containers: list("containers").iter().map(container).collect(),
             sidecars: list("initContainers")
                 .iter()
@@ -116,17 +116,7 @@ impl PodRequests {
     }
 }
 
-/// A map of quantities, in milli-units; what is none is left out.
-pub(crate) fn quantities(map: &Value) -> BTreeMap<String, i64> {
-    let entries = map.as_object().into_iter().flatten();
-    entries
-        .filter_map(|(name, value)| {
-            let quantity = match value {
-                Value::String(s) => Quantity::parse(s)?,
-                Value::Number(n) => Quantity::parse(&n.to_string())?,
-                _ => return None,
-            };
-            Some((name.clone(), quantity.milli_value()))
-        })
-        .collect()
+fn millis(map: &Value) -> BTreeMap<String, i64> {
+    let quantities = Quantity::read_map(map).into_iter();
+    quantities.map(|(k, q)| (k, q.milli_value())).collect()
 }

@@ -204,7 +204,7 @@ impl<'a> Scene<'a> {
         Proposal {
             replicas,
             utilization: None,
-            value: (usage as f64 / pods).ceil() as i64,
+            value: go_int64((usage as f64 / pods).ceil()),
         }
     }
 
@@ -320,6 +320,11 @@ impl Utilization {
             mean: (used / pods) as i64,
         })
     }
+}
+
+/// A float as Go converts it on amd64: without pods there is no mean, and the smallest integer is reported.
+fn go_int64(x: f64) -> i64 {
+    if x.is_finite() { x as i64 } else { i64::MIN }
 }
 
 /// Ratio and truncated mean (`GetMetricUsageRatio`). All metrics count, those of unknown pods too.

@@ -138,8 +138,8 @@ impl MetricIdentifier {
 impl MetricTarget {
     fn read(target: &Value) -> Self {
         MetricTarget {
-            value: quantity(&target["value"]).map(Quantity::milli_value),
-            average_value: quantity(&target["averageValue"]).map(Quantity::milli_value),
+            value: Quantity::read(&target["value"]).map(Quantity::milli_value),
+            average_value: Quantity::read(&target["averageValue"]).map(Quantity::milli_value),
             average_utilization: integer(&target["averageUtilization"]),
         }
     }
@@ -273,7 +273,7 @@ impl ScalingRules {
                 .map(|s| Span::from_secs(i64::from(s)))
                 .or(self.window),
             policies: policies.filter(|p| !p.is_empty()).unwrap_or(self.policies),
-            tolerance: quantity(&rules["tolerance"]).map(Quantity::approximate_f64),
+            tolerance: Quantity::read(&rules["tolerance"]).map(Quantity::approximate_f64),
         }
     }
 
@@ -290,15 +290,6 @@ fn text(value: &Value, key: &str) -> String {
 
 fn integer(value: &Value) -> Option<i32> {
     i32::try_from(value.as_i64()?).ok()
-}
-
-/// A quantity, which a manifest may write as a string or as a number.
-fn quantity(value: &Value) -> Option<Quantity> {
-    match value {
-        Value::String(s) => Quantity::parse(s),
-        Value::Number(n) => Quantity::parse(&n.to_string()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
