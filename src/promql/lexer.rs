@@ -66,15 +66,25 @@ pub(super) enum Keyword {
 
 /// The tokens of a query, the last of them [`Kind::End`].
 pub(super) fn lex(text: &str) -> Result<Vec<Token>, ParseError> {
-    let mut lexer = Lexer {
-        text,
-        at: 0,
-        tokens: Vec::new(),
-        parens: 0,
-        in_braces: false,
-        in_brackets: false,
-    };
+    let mut lexer = Lexer::new(text);
     while lexer.step()? {}
+    Ok(lexer.tokens)
+}
+
+/// The tokens of the series (a name, label pairs in braces) that a text begins with.
+pub(super) fn lex_prefix(text: &str) -> Result<Vec<Token>, ParseError> {
+    let mut lexer = Lexer::new(text);
+    match text.chars().next() {
+        Some('{') => {}
+        Some(c) if is_alpha(c) || c == ':' => lexer.word(),
+        _ => return Ok(Vec::new()),
+    }
+    if lexer.peek() == Some('{') {
+        lexer.step()?;
+        while lexer.in_braces {
+            lexer.step()?;
+        }
+    }
     Ok(lexer.tokens)
 }
 
@@ -87,7 +97,18 @@ struct Lexer<'a> {
     in_brackets: bool,
 }
 
-impl Lexer<'_> {
+impl<'a> Lexer<'a> {
+    fn new(text: &'a str) -> Self {
+        Lexer {
+            text,
+            at: 0,
+            tokens: Vec::new(),
+            parens: 0,
+            in_braces: false,
+            in_brackets: false,
+        }
+    }
+
     /// Lexes one token; false after the last.
     fn step(&mut self) -> Result<bool, ParseError> {
         self.skip_blanks();

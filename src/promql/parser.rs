@@ -600,8 +600,7 @@ impl Parser<'_> {
             }
             _ => return Err(self.unexpected(context, "duration")),
         };
-        // Written so that NaN is refused too.
-        if !(seconds.abs() <= MAX_SECONDS) {
+        if seconds.is_nan() || seconds.abs() > MAX_SECONDS {
             return Err(ParseError::new("duration out of range", token.span));
         }
         self.advance();
@@ -675,10 +674,9 @@ impl Parser<'_> {
                 .map_err(|_| bad());
         }
         // A leading zero makes an integer octal in Go, if it can be.
-        if lower.len() > 1 && lower.starts_with('0') {
-            if let Ok(octal) = i64::from_str_radix(&lower, 8) {
-                return Ok(octal as f64);
-            }
+        match i64::from_str_radix(&lower, 8) {
+            Ok(octal) if lower.starts_with('0') => return Ok(octal as f64),
+            _ => {}
         }
         let value: f64 = lower.parse().map_err(|_| bad())?;
         if value.is_infinite() && !lower.contains("inf") {

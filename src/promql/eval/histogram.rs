@@ -245,8 +245,9 @@ fn bucket_quantile(q: f64, buckets: &mut Vec<Bucket>, options: &Options) -> (f64
         return (f64::NAN, forced);
     }
     let mut rank = q * total;
-    // As sort.Search finds it: NaN counts compare false.
-    let found = buckets[..last].partition_point(|bucket| !(bucket.count >= rank));
+    // As sort.Search finds it, for which a count that is NaN reaches no rank.
+    let found = buckets[..last]
+        .partition_point(|bucket| bucket.count < rank || bucket.count.is_nan() || rank.is_nan());
     if found == last {
         return (buckets[last - 1].bound, forced);
     }
