@@ -489,7 +489,7 @@ impl Parser<'_> {
             match self.peek() {
                 Kind::Comma => {
                     let comma = self.advance().span;
-                    if self.peek() == Kind::RightParen {
+                    if !self.expression_follows() {
                         return Err(ParseError::new(
                             "trailing commas not allowed in function call args",
                             comma,
@@ -591,9 +591,12 @@ impl Parser<'_> {
             Kind::Duration => self.duration(&token)?,
             Kind::Number if self.version == Version::V3 => self.number(&token)?,
             Kind::Number => {
-                return Err(self
-                    .unexpected(context, "duration")
-                    .help("numbers are durations only since Prometheus 3: write a unit"));
+                // The lexer of 2.x reads nothing but durations in brackets.
+                let error = match context {
+                    "offset" => self.unexpected(context, "duration"),
+                    _ => ParseError::new("missing unit character in duration", token.span),
+                };
+                return Err(error.help("numbers are durations only since Prometheus 3"));
             }
             _ if self.version == Version::V3 => {
                 return Err(self.unexpected(context, "number or duration"));
@@ -705,6 +708,31 @@ impl Parser<'_> {
             self.kind_after(),
             Kind::LeftParen | Kind::Keyword(Keyword::By | Keyword::Without)
         )
+    }
+
+    /// Whether the current token can begin an expression.
+    fn expression_follows(&self) -> bool {
+        match self.peek() {
+            Kind::Operator(op) => op.is_set() || matches!(op, BinaryOp::Add | BinaryOp::Sub),
+            Kind::Duration => self.version == Version::V3,
+            Kind::Keyword(word) => !matches!(
+                word,
+                Keyword::On
+                    | Keyword::Ignoring
+                    | Keyword::GroupLeft
+                    | Keyword::GroupRight
+                    | Keyword::Fill
+                    | Keyword::Bool
+            ),
+            Kind::Number
+            | Kind::String
+            | Kind::LeftParen
+            | Kind::LeftBrace
+            | Kind::Identifier
+            | Kind::MetricIdentifier
+            | Kind::Aggregate(_) => true,
+            _ => false,
+        }
     }
 
     fn node(&mut self, kind: ExprKind, span: Range<usize>) -> Parsed<Expr> {

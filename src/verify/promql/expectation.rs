@@ -104,24 +104,35 @@ impl Expectation {
     }
 
     /// Whether the outcome of a case is the expected one.
-    pub(super) fn check(&self, eval: &Eval, outcome: &Outcome) -> Result<(), Mismatch> {
+    pub(super) fn check(
+        &self,
+        eval: &Eval,
+        outcome: &Outcome,
+        judges_annotations: bool,
+    ) -> Result<(), Mismatch> {
         match (&self.fail, outcome) {
             (Some(expected), Err(message)) if expected.accepts(message) => Ok(()),
             (Some(expected), Err(message)) => Err(mismatch(expected.show("failure"), message)),
             (Some(expected), Ok(answer)) => Err(mismatch(expected.show("failure"), &answer.value)),
             (None, Err(message)) => Err(mismatch("an answer", format!("failure: {message}"))),
             (None, Ok(answer)) => {
-                let query = &eval.query;
-                let kinds = [
-                    (Severity::Warning, &self.warnings, self.no_warnings),
-                    (Severity::Info, &self.infos, self.no_infos),
-                ];
-                for (severity, wanted, none) in kinds {
-                    check_annotations(&answer.annotations, severity, wanted, none, query)?;
+                if judges_annotations {
+                    self.check_annotations(&answer.annotations, &eval.query)?;
                 }
                 self.check_value(eval, &answer.value)
             }
         }
+    }
+
+    fn check_annotations(&self, found: &[Annotation], query: &str) -> Result<(), Mismatch> {
+        let kinds = [
+            (Severity::Warning, &self.warnings, self.no_warnings),
+            (Severity::Info, &self.infos, self.no_infos),
+        ];
+        for (severity, wanted, none) in kinds {
+            check_annotations_of(severity, found, wanted, none, query)?;
+        }
+        Ok(())
     }
 
     fn check_value(&self, eval: &Eval, value: &Value) -> Result<(), Mismatch> {
@@ -251,9 +262,9 @@ impl TextMatch {
 }
 
 /// Each wanted annotation must be there; where any is wanted, no other may be.
-fn check_annotations(
-    annotations: &[Annotation],
+fn check_annotations_of(
     severity: Severity,
+    annotations: &[Annotation],
     wanted: &[TextMatch],
     none: bool,
     query: &str,
