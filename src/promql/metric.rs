@@ -1,7 +1,8 @@
 //! A series as Prometheus writes it: `requests{status="200"}`, `{"a.name", b="c"}`.
 
 use super::error::ParseError;
-use super::lexer::{Kind, lex_prefix, unquote};
+use super::lexer::{Kind, lex_prefix};
+use super::unquote::unquote;
 use crate::tsdb::{Labels, LabelsBuilder, METRIC_NAME};
 
 /// Reads the labels of a series at the beginning of a text; answers with them and where they end.

@@ -39,6 +39,7 @@ mod lexer;
 mod metric;
 mod parser;
 mod query;
+mod unquote;
 mod value;
 
 pub use error::{EvalError, ParseError};

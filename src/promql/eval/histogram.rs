@@ -5,8 +5,9 @@ use std::fmt;
 
 use super::labels::{Memo, SetId, SetMap};
 use super::maths::shortest;
-use super::{Evaluated, NodeMemory, Run, Sample, Severity};
+use super::{Evaluated, NodeMemory, Run, Sample};
 use crate::promql::ast::Expr;
+use crate::promql::value::Severity;
 use crate::promql::{Options, Version};
 use crate::tsdb::{METRIC_NAME, Queryable};
 
