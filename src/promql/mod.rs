@@ -32,6 +32,8 @@
 
 mod ast;
 mod check;
+#[cfg(test)]
+mod differential;
 mod error;
 mod eval;
 mod function;
