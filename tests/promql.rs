@@ -34,8 +34,11 @@ const DURATION_P99: &str = r#"histogram_quantile(0.99,
   ) by (le)
 ) * 1000"#;
 
-/// Series of one ingress, scraped every 5 s from 5 s on: per series a name, its own labels, and its growth per second.
-fn scraped(series: &[(&str, &[(&str, &str)], f64)], scrapes: i64) -> Storage {
+/// A series: its name, the labels it alone has, and its growth per second.
+type Growing<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
+
+/// Series of one ingress, scraped every 5 s from 5 s on.
+fn scraped(series: &[Growing<'_>], scrapes: i64) -> Storage {
     let labels = ScrapeLabels {
         target: Labels::new([("namespace", "ingress-nginx")]),
         normalise_bounds: true,

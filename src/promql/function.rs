@@ -185,14 +185,15 @@ impl Function {
             "timestamp" => Timestamp,
             "vector" => Vector,
             "year" => Year,
-            "sort_by_label" | "sort_by_label_desc" if version != Version::V2_42 => {
+            "mad_over_time" | "sort_by_label" | "sort_by_label_desc"
+                if version != Version::V2_42 =>
+            {
                 return Lookup::Experimental;
             }
             "double_exponential_smoothing"
             | "end"
             | "histogram_quantiles"
             | "info"
-            | "mad_over_time"
             | "max_of"
             | "min_of"
             | "range"

@@ -66,15 +66,25 @@ pub(super) enum Keyword {
 
 /// The tokens of a query, the last of them [`Kind::End`].
 pub(super) fn lex(text: &str) -> Result<Vec<Token>, ParseError> {
-    let mut lexer = Lexer {
-        text,
-        at: 0,
-        tokens: Vec::new(),
-        parens: 0,
-        in_braces: false,
-        in_brackets: false,
-    };
+    let mut lexer = Lexer::new(text);
     while lexer.step()? {}
+    Ok(lexer.tokens)
+}
+
+/// The tokens of the series (a name, label pairs in braces) that a text begins with.
+pub(super) fn lex_prefix(text: &str) -> Result<Vec<Token>, ParseError> {
+    let mut lexer = Lexer::new(text);
+    match text.chars().next() {
+        Some('{') => {}
+        Some(c) if is_alpha(c) || c == ':' => lexer.word(),
+        _ => return Ok(Vec::new()),
+    }
+    if lexer.peek() == Some('{') {
+        lexer.step()?;
+        while lexer.in_braces {
+            lexer.step()?;
+        }
+    }
     Ok(lexer.tokens)
 }
 
@@ -87,7 +97,18 @@ struct Lexer<'a> {
     in_brackets: bool,
 }
 
-impl Lexer<'_> {
+impl<'a> Lexer<'a> {
+    fn new(text: &'a str) -> Self {
+        Lexer {
+            text,
+            at: 0,
+            tokens: Vec::new(),
+            parens: 0,
+            in_braces: false,
+            in_brackets: false,
+        }
+    }
+
     /// Lexes one token; false after the last.
     fn step(&mut self) -> Result<bool, ParseError> {
         self.skip_blanks();
@@ -464,49 +485,6 @@ impl Lexer<'_> {
     }
 }
 
-/// The bytes a string token stands for. They need not be UTF-8: `"\xff"` is one byte.
-pub(super) fn unquote(token: &str) -> Vec<u8> {
-    let inner = &token[1..token.len() - 1];
-    if token.starts_with('`') {
-        return inner.as_bytes().to_vec();
-    }
-    let mut out = Vec::with_capacity(inner.len());
-    let mut chars = inner.chars();
-    let mut utf8 = [0; 4];
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes());
-            continue;
-        }
-        let (digits, base, mut value) = match chars.next() {
-            Some('a') => (0, 10, 7),
-            Some('b') => (0, 10, 8),
-            Some('f') => (0, 10, 12),
-            Some('n') => (0, 10, 10),
-            Some('r') => (0, 10, 13),
-            Some('t') => (0, 10, 9),
-            Some('v') => (0, 10, 11),
-            Some('x') => (2, 16, 0),
-            Some('u') => (4, 16, 0),
-            Some('U') => (8, 16, 0),
-            Some(c @ '0'..='7') => (2, 8, c as u32 - '0' as u32),
-            Some(c) => (0, 10, c as u32),
-            None => break,
-        };
-        for _ in 0..digits {
-            let digit = chars.next().and_then(|c| c.to_digit(base));
-            value = value * base + digit.unwrap_or(0);
-        }
-        // Octal and hexadecimal escapes are bytes, the others characters.
-        if matches!((digits, base), (2, _)) {
-            out.push(value as u8);
-        } else if let Some(c) = char::from_u32(value) {
-            out.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes());
-        }
-    }
-    out
-}
-
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
@@ -585,29 +563,6 @@ mod tests {
             ("5m3", None),
         ] {
             assert_eq!(lex(text).ok().map(|tokens| tokens[0].kind), kind, "{text}");
-        }
-    }
-
-    #[test]
-    fn escapes_are_bytes_or_characters() {
-        for (token, bytes) in [
-            (r#""a\n\x41\101\u00e9""#, "a\nAA\u{e9}".as_bytes()),
-            (r"'it\'s'", b"it's"),
-            (r"`\n`", br"\n"),
-            (r#""\xc5""#, b"\xc5"),
-        ] {
-            lex(token).unwrap();
-            assert_eq!(unquote(token), bytes, "{token}");
-        }
-        for bad in [
-            r#""\q""#,
-            r#""\x4""#,
-            r#""\ud800""#,
-            "\"a\nb\"",
-            "'",
-            r#""\400""#,
-        ] {
-            assert!(lex(bad).is_err(), "{bad}");
         }
     }
 }

@@ -32,16 +32,21 @@
 
 mod ast;
 mod check;
+#[cfg(test)]
+mod differential;
 mod error;
 mod eval;
 mod function;
 mod lexer;
+mod metric;
 mod parser;
 mod query;
+mod unquote;
 mod value;
 
 pub use error::{EvalError, ParseError};
 pub use eval::Evaluator;
+pub use metric::parse_metric;
 pub use query::{Query, SeenSelector, SelectorUse};
 pub use value::{Annotation, Answer, MatrixSeries, Severity, Value, VectorSample};
 

@@ -27,6 +27,7 @@ mod labels;
 mod matcher;
 mod queryable;
 mod relabel;
+mod series;
 mod storage;
 
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::storage::GAP_BITS;
+use super::series::GAP_BITS;
 use super::{Labels, Matcher, SeriesId, TargetId};
 use crate::time::Timestamp;
 

@@ -3,12 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Column, Labels, Matcher, Queryable, Rows, STALE, is_stale};
+use super::series::{GAP_BITS, Series};
+use super::{Column, Labels, Matcher, Queryable, Rows, STALE};
 use crate::time::{Span, Timestamp};
-
-/// Stands in a column where a series has no sample at all; no sample can have these bits, since the only NaNs a text can
-/// name are Go's ordinary NaN and the stale marker.
-pub(super) const GAP_BITS: u64 = 0x7ff0_0000_0000_0fa9;
 
 /// A series of a [`Storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,19 +56,6 @@ struct Target {
     alive: usize,
 }
 
-#[derive(Clone, Debug)]
-struct Series {
-    labels: Labels,
-    target: TargetId,
-    /// Row of `values[0]`.
-    first: usize,
-    values: Vec<f64>,
-    /// The last real sample, for telling falls; NaN before the first.
-    last: f64,
-    holes: Vec<usize>,
-    resets: Vec<usize>,
-}
-
 impl Storage {
     /// A store without series that keeps everything.
     pub fn new() -> Self {
@@ -108,15 +92,7 @@ impl Storage {
             };
         }
         let id = SeriesId(self.series.len() as u32);
-        self.series.push(Series {
-            labels: labels.clone(),
-            target,
-            first: 0,
-            values: Vec::new(),
-            last: f64::NAN,
-            holes: Vec::new(),
-            resets: Vec::new(),
-        });
+        self.series.push(Series::new(labels.clone(), target));
         self.targets[target.0 as usize].series.push(id);
         self.by_labels.insert(labels.clone(), id);
         self.fingerprint = chain(self.fingerprint, labels);
@@ -304,77 +280,6 @@ impl Target {
     }
 }
 
-impl Series {
-    /// The row after the last.
-    fn end(&self) -> usize {
-        self.first + self.values.len()
-    }
-
-    fn is_alive(&self) -> bool {
-        self.values.last().is_some_and(|value| !is_stale(*value))
-    }
-
-    fn push(&mut self, row: usize, value: f64) {
-        if self.values.is_empty() {
-            self.first = row;
-        }
-        for gap in self.end()..row {
-            self.holes.push(gap);
-            self.values.push(f64::from_bits(GAP_BITS));
-        }
-        self.values.push(value);
-        if is_stale(value) {
-            self.holes.push(row);
-        } else {
-            if value < self.last {
-                self.resets.push(row);
-            }
-            self.last = value;
-        }
-    }
-
-    /// Takes back what was pushed for `row`, the gaps before it included.
-    fn pop(&mut self, row: usize) {
-        if self.end() <= row {
-            return;
-        }
-        self.values.truncate(row - self.first);
-        while self
-            .values
-            .last()
-            .is_some_and(|value| value.to_bits() == GAP_BITS)
-        {
-            self.values.pop();
-        }
-        let end = self.end();
-        self.holes.retain(|hole| *hole < end);
-        self.resets.retain(|reset| *reset < end);
-        let real = |value: &&f64| !is_stale(**value) && value.to_bits() != GAP_BITS;
-        self.last = self
-            .values
-            .iter()
-            .rev()
-            .find(real)
-            .copied()
-            .unwrap_or(f64::NAN);
-    }
-
-    fn forget_rows_before(&mut self, row: usize) {
-        let old = row.saturating_sub(self.first).min(self.values.len());
-        self.values.drain(..old);
-        self.first += old;
-        self.holes.retain(|hole| *hole >= row);
-        self.resets.retain(|reset| *reset >= row);
-    }
-
-    fn clear(&mut self) {
-        self.values.clear();
-        self.holes.clear();
-        self.resets.clear();
-        self.last = f64::NAN;
-    }
-}
-
 impl Queryable for Storage {
     fn fingerprint(&self) -> u64 {
         self.fingerprint
@@ -414,13 +319,7 @@ impl Queryable for Storage {
     }
 
     fn column(&self, series: SeriesId) -> Column<'_> {
-        let series = &self.series[series.0 as usize];
-        Column {
-            first: series.first,
-            values: &series.values,
-            holes: &series.holes,
-            resets: &series.resets,
-        }
+        self.series[series.0 as usize].column()
     }
 }
 
@@ -443,6 +342,7 @@ fn chain(fingerprint: u64, labels: &Labels) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::is_stale;
     use super::*;
 
     fn at(secs: i64) -> Timestamp {

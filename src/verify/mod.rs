@@ -4,3 +4,6 @@ pub mod traces;
 pub mod deployments;
 pub mod hpa;
 pub mod recording;
+//! To come.
+
+pub mod promql;

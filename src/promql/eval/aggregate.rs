@@ -134,10 +134,8 @@ impl<Q: Queryable> Run<'_, Q> {
         samples: &[Sample],
         groups: &mut Groups,
     ) -> Vec<Sample> {
-        if let Some(param) = &aggregate.param {
-            if !(0.0..=1.0).contains(&q) {
-                self.warn_of_quantile(q, &param.unwrapped().span);
-            }
+        if let (Some(param), false) = (&aggregate.param, (0.0..=1.0).contains(&q)) {
+            self.warn_of_quantile(q, &param.unwrapped().span);
         }
         let mut result = self.buffer();
         for (group, members) in self.in_groups(aggregate, samples, groups) {
@@ -309,15 +307,11 @@ impl Accumulator {
             AggregateOp::Sum => self.value.sum += value,
             AggregateOp::Avg if options.compensates() => self.add_to_mean(value),
             AggregateOp::Avg => self.add_to_mean_before_v3(value),
-            AggregateOp::Max => {
-                if self.value.sum < value || self.value.sum.is_nan() {
-                    self.value.sum = value;
-                }
+            AggregateOp::Max if self.value.sum < value || self.value.sum.is_nan() => {
+                self.value.sum = value;
             }
-            AggregateOp::Min => {
-                if self.value.sum > value || self.value.sum.is_nan() {
-                    self.value.sum = value;
-                }
+            AggregateOp::Min if self.value.sum > value || self.value.sum.is_nan() => {
+                self.value.sum = value;
             }
             AggregateOp::Count => self.count += 1.0,
             AggregateOp::Stddev | AggregateOp::Stdvar => {

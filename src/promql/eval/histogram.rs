@@ -5,8 +5,9 @@ use std::fmt;
 
 use super::labels::{Memo, SetId, SetMap};
 use super::maths::shortest;
-use super::{Evaluated, NodeMemory, Run, Sample, Severity};
+use super::{Evaluated, NodeMemory, Run, Sample};
 use crate::promql::ast::Expr;
+use crate::promql::value::Severity;
 use crate::promql::{Options, Version};
 use crate::tsdb::{METRIC_NAME, Queryable};
 
@@ -245,8 +246,9 @@ fn bucket_quantile(q: f64, buckets: &mut Vec<Bucket>, options: &Options) -> (f64
         return (f64::NAN, forced);
     }
     let mut rank = q * total;
-    // As sort.Search finds it: NaN counts compare false.
-    let found = buckets[..last].partition_point(|bucket| !(bucket.count >= rank));
+    // As sort.Search finds it, for which a count that is NaN reaches no rank.
+    let found = buckets[..last]
+        .partition_point(|bucket| bucket.count < rank || bucket.count.is_nan() || rank.is_nan());
     if found == last {
         return (buckets[last - 1].bound, forced);
     }

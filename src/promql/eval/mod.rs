@@ -13,23 +13,26 @@ mod labels;
 mod maths;
 mod over_time;
 mod rate;
+mod remarks;
 mod selector;
+mod steps;
 mod time_functions;
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::ast::{At, Expr, ExprKind, Subquery, When};
+use super::ast::{At, Expr, ExprKind, Type, When};
 use super::error::EvalError;
 use super::function::Function;
 use super::query::Plan;
-use super::value::{Annotation, Answer, MatrixSeries, Severity, Value, VectorSample};
+use super::value::{Answer, Value, VectorSample};
 use super::{Options, Version};
 use crate::time::{Span, Timestamp};
 use crate::tsdb::Queryable;
 
-use labels::{LabelTable, SetId, SetMap};
+use labels::{LabelTable, SetId};
+use remarks::Remark;
 use selector::Selection;
+use steps::Points;
 
 /// Above this many label sets an evaluator forgets what it knows: `count_values` can make new ones without end.
 const MAX_LABEL_SETS: usize = 1 << 18;
@@ -80,13 +83,6 @@ struct Sample {
     value: f64,
 }
 
-/// A series of a range vector under evaluation: what a subquery makes.
-#[derive(Debug, Default)]
-struct Points {
-    times: Vec<Timestamp>,
-    values: Vec<f64>,
-}
-
 /// One evaluation under way.
 struct Run<'a, Q> {
     storage: &'a Q,
@@ -101,12 +97,6 @@ struct Run<'a, Q> {
     /// Whether the steps under way are more than one: upstream then looks for equal labels where it otherwise leaves it to the end.
     many_steps: bool,
     work: u64,
-}
-
-/// An annotation, and what of it only the end of the evaluation knows.
-struct Remark {
-    annotation: Annotation,
-    forced: Option<histogram::Forced>,
 }
 
 impl Clone for Evaluator {
@@ -212,7 +202,6 @@ impl Memory {
 impl<Q: Queryable> Run<'_, Q> {
     /// The value of a query of any type.
     fn answer(&mut self, expr: &Expr, t: i64) -> Evaluated<Value> {
-        use super::ast::Type;
         let timestamp = Timestamp::from_millis(t);
         Ok(match expr.value_type() {
             Type::Scalar => Value::Scalar(self.scalar(expr, t)?),
@@ -308,91 +297,6 @@ impl<Q: Queryable> Run<'_, Q> {
             ExprKind::Subquery(subquery) => self.subquery(expr, subquery, t),
             other => unreachable!("checked as a range vector: {other:?}"),
         }
-    }
-
-    /// What a subquery makes: its expression at every multiple of the step in its window.
-    fn subquery(
-        &mut self,
-        expr: &Expr,
-        subquery: &Subquery,
-        t: i64,
-    ) -> Evaluated<Vec<(SetId, bool, Points)>> {
-        let options = &self.plan.options;
-        let step = subquery
-            .step_ms
-            .unwrap_or(options.default_subquery_step.as_millis())
-            .max(1);
-        let end = self.moment(&subquery.when, t);
-        let from = end.saturating_sub(subquery.range_ms);
-        // The first multiple of the step in the window; i64 division cuts towards zero, as Go's does.
-        let mut start = step.saturating_mul(from / step);
-        let outside = if options.left_open() {
-            start <= from
-        } else {
-            start < from
-        };
-        if outside {
-            start = start.saturating_add(step);
-        }
-        self.spend(1, expr)?;
-        let many_steps = std::mem::replace(&mut self.many_steps, start != end);
-        let series = self.series_over(&subquery.expr, start, end, step);
-        self.many_steps = many_steps;
-        series
-    }
-
-    /// An expression at each step, put together to series; in the order in which they first appear.
-    fn series_over(
-        &mut self,
-        expr: &Expr,
-        start: i64,
-        end: i64,
-        step: i64,
-    ) -> Evaluated<Vec<(SetId, bool, Points)>> {
-        use super::ast::Type;
-        let scalar = expr.value_type() == Type::Scalar;
-        if matches!(expr.value_type(), Type::Matrix | Type::String) {
-            return Err(EvalError::new(
-                format!(
-                    "invalid expression type \"{}\" for range query, must be scalar or instant vector",
-                    expr.value_type()
-                ),
-                &expr.span,
-            ));
-        }
-        let mut series: Vec<(SetId, bool, Points)> = Vec::new();
-        let mut positions: SetMap<usize> = SetMap::default();
-        let mut t = start;
-        while t <= end {
-            let at = Timestamp::from_millis(t);
-            let samples = if scalar {
-                let value = self.scalar(expr, t)?;
-                let mut samples = self.buffer();
-                samples.push(Sample::plain(value));
-                samples
-            } else {
-                self.vector(expr, t)?
-            };
-            for sample in &samples {
-                let position = positions.get(sample.set).unwrap_or(series.len());
-                if position == series.len() {
-                    positions.insert(sample.set, position);
-                    series.push((sample.set, sample.drop_name, Points::default()));
-                }
-                let points = &mut series[position].2;
-                if points.times.last() == Some(&at) {
-                    return Err(EvalError::new(SAME_LABELSET, &expr.span));
-                }
-                points.times.push(at);
-                points.values.push(sample.value);
-            }
-            self.recycle(samples);
-            let Some(next) = t.checked_add(step) else {
-                break;
-            };
-            t = next;
-        }
-        Ok(series)
     }
 
     fn call(
@@ -491,44 +395,6 @@ impl<Q: Queryable> Run<'_, Q> {
         Ok(samples)
     }
 
-    /// The same for a matrix, where series whose labels become equal are merged unless they have a moment in common
-    /// (`mergeSeriesWithSameLabelset`).
-    fn named_matrix(
-        &mut self,
-        series: Vec<(SetId, bool, Points)>,
-        expr: &Expr,
-    ) -> Evaluated<Vec<MatrixSeries>> {
-        let delayed = self.plan.options.delayed_name_removal;
-        let mut merged: Vec<(SetId, Vec<(Timestamp, f64)>)> = Vec::new();
-        let mut positions: SetMap<usize> = SetMap::default();
-        for (set, drop_name, points) in series {
-            let set = if delayed && drop_name {
-                self.table.without_name(set)
-            } else {
-                set
-            };
-            let samples = points.times.into_iter().zip(points.values);
-            match positions.get(set) {
-                Some(position) => merged[position].1.extend(samples),
-                None => {
-                    positions.insert(set, merged.len());
-                    merged.push((set, samples.collect()));
-                }
-            }
-        }
-        for (_, samples) in &mut merged {
-            samples.sort_by_key(|(at, _)| *at);
-            if samples.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-                return Err(EvalError::new(SAME_LABELSET, &expr.span));
-            }
-        }
-        let named = |(set, samples)| MatrixSeries {
-            labels: self.table[set].clone(),
-            samples,
-        };
-        Ok(merged.into_iter().map(named).collect())
-    }
-
     fn buffer(&mut self) -> Vec<Sample> {
         self.pool.pop().unwrap_or_default()
     }
@@ -557,56 +423,6 @@ impl<Q: Queryable> Run<'_, Q> {
             ));
         }
         Ok(())
-    }
-
-    fn info(&mut self, message: impl Into<String>, span: &Range<usize>) {
-        self.remark(Severity::Info, message.into(), span, None);
-    }
-
-    fn warn(&mut self, message: impl Into<String>, span: &Range<usize>) {
-        self.remark(Severity::Warning, message.into(), span, None);
-    }
-
-    /// Notes a remark, once for each text.
-    fn remark(
-        &mut self,
-        severity: Severity,
-        message: String,
-        span: &Range<usize>,
-        forced: Option<histogram::Forced>,
-    ) {
-        if !self.plan.options.annotates() {
-            return;
-        }
-        let same = |remark: &&mut Remark| {
-            remark.annotation.severity == severity && remark.annotation.message == message
-        };
-        if let Some(known) = self.annotations.iter_mut().find(same) {
-            if let (Some(known), Some(new)) = (&mut known.forced, forced) {
-                known.merge(new);
-            }
-            return;
-        }
-        self.annotations.push(Remark {
-            annotation: Annotation {
-                severity,
-                message,
-                span: span.clone(),
-            },
-            forced,
-        });
-    }
-
-    /// The remarks made, as the answer carries them.
-    fn remarks(self) -> Vec<Annotation> {
-        let finish = |remark: Remark| {
-            let mut annotation = remark.annotation;
-            if let Some(forced) = remark.forced {
-                annotation.message.push_str(&forced.to_string());
-            }
-            annotation
-        };
-        self.annotations.into_iter().map(finish).collect()
     }
 }
 
