@@ -4,6 +4,8 @@
 //! joins it with the manifests it points at and fills in what was not said; every mistake is answered with a place in the file.
 
 mod admission;
+mod assemble;
+mod crd;
 mod effective;
 mod glob;
 mod load;
@@ -13,6 +15,7 @@ mod schema;
 mod text;
 mod units;
 
+pub use assemble::{Files, assemble};
 pub use load::load;
 pub use model::*;
 pub use text::Override;

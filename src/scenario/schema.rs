@@ -121,6 +121,10 @@ pub(super) struct RateShape {
     pub(super) points: Option<Vec<Point>>,
     /// A rate with one burst in it.
     pub(super) burst: Option<Burst>,
+    /// A rate that swings between two values, day by day.
+    pub(super) diurnal: Option<Diurnal>,
+    /// Recorded rates: a file, relative to this one, with the header `at_s,per_second` and a line for each point.
+    pub(super) csv: Option<String>,
 }
 
 /// `rate.ramp`.
@@ -159,6 +163,20 @@ pub(super) struct Burst {
     pub(super) start: Time,
     /// When it ends.
     pub(super) end: Time,
+}
+
+/// `rate.diurnal`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Diurnal {
+    /// The lowest rate.
+    pub(super) low: Rate,
+    /// The highest rate.
+    pub(super) high: Rate,
+    /// When the rate is highest, from the scenario's zero.
+    pub(super) peak: Time,
+    /// Time from one peak to the next. Default: "24h".
+    pub(super) period: Option<Time>,
 }
 
 /// `[ingress]`: the ingress-nginx controller.
@@ -443,11 +461,11 @@ constant_or_shape!(
     RateKeys,
     Rate,
     RateShape,
-    "a rate such as \"200/s\", or a table with `ramp`, `points` or `burst`"
+    "a rate such as \"200/s\", or a table with one of `ramp`, `points`, `burst`, `diurnal` and `csv`"
 );
 constant_or_shape!(
     DistributionKeys,
     FineTime,
     DistributionShape,
-    "a time such as \"20ms\", or a table with `lognormal`, `exponential` or `uniform`"
+    "a time such as \"20ms\", or a table with one of `lognormal`, `exponential` and `uniform`"
 );
