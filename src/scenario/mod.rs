@@ -8,6 +8,7 @@ mod assemble;
 mod crd;
 mod effective;
 mod glob;
+mod json_schema;
 mod load;
 pub mod model;
 mod objects;
@@ -16,6 +17,7 @@ mod text;
 mod units;
 
 pub use assemble::{Files, assemble};
+pub use json_schema::json_schema;
 pub use load::load;
 pub use model::*;
 pub use text::Override;

@@ -186,6 +186,7 @@ pub(super) struct IngressKeys {
     /// What the `ingress` label of a request says. `shared` (default): as NGINX does, one label for primary and canary. `canary`: the ingress that the queries name carries the canary's requests alone.
     pub(super) attribution: Option<Attribution>,
     /// nginx worker processes. Default: 2.
+    #[schemars(range(min = 1, max = 10_000))]
     pub(super) workers: Option<u32>,
     /// Longest time until the controller hands a change to nginx. Default: "3300ms", its rate limit of 0.3 syncs a second.
     pub(super) sync_delay: Option<Time>,
@@ -250,6 +251,7 @@ pub(super) struct VersionKeys {
     /// How long a request that fails is worked on. Default: as any other.
     pub(super) failure_time: Option<DistributionKeys>,
     /// Requests a pod works on at once; others wait. Default: 8.
+    #[schemars(range(min = 1, max = 10_000))]
     pub(super) concurrency: Option<u32>,
     /// CPU time a request costs, which the HPA sees. Default: "5ms".
     pub(super) cpu_per_request: Option<FineTime>,
@@ -295,6 +297,7 @@ pub(super) struct Lognormal {
     /// Half of the times are below.
     pub(super) median: FineTime,
     /// Standard deviation of the logarithm, from 0 to 4; p99 is median * exp(2.326 * sigma).
+    #[schemars(range(min = 0, max = 4))]
     pub(super) sigma: f64,
 }
 
@@ -319,6 +322,7 @@ pub(super) struct Uniform {
 /// `[[events]]`: something that happens; exactly one of `push` and `annotate`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["push"] }, { "required": ["annotate"] }]))]
 pub(super) struct EventKeys {
     /// When, from the scenario's zero. What happens at a tick's instant happens before the tick.
     pub(super) at: Time,
