@@ -195,10 +195,15 @@ fn named<'a>(elements: &'a mut [Node], key: &Key) -> Result<&'a mut Node, Diagno
         None => {
             let help = match nearest::nearest(&key.name, names.iter().map(String::as_str)) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None if names.is_empty() => format!(
-                    "name an element by its index, from 0 to {}, or give a whole list",
-                    elements.len().saturating_sub(1)
-                ),
+                None if elements.is_empty() => "the list is empty: give a whole one".to_owned(),
+                None if names.is_empty() => {
+                    let indices: Vec<String> =
+                        (0..elements.len().min(9)).map(|i| i.to_string()).collect();
+                    format!(
+                        "elements are named by their index: {}",
+                        nearest::listed(&indices)
+                    )
+                }
                 None => format!("it has {}", nearest::listed(&names)),
             };
             Err(Diagnostic::new(format!(

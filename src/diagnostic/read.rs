@@ -292,13 +292,28 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         .map_err(|e: ReadError| e.at(place))
     }
 
+    /// serde would take a list for a struct, field by field; no one means that.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        match self.0.content {
+            Content::List(_) => {
+                Err(ReadError::invalid_type(Unexpected::Seq, &visitor).at(&self.0.place))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier
+        unit_struct seq tuple tuple_struct map identifier
     }
 }
 

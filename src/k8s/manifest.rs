@@ -90,7 +90,7 @@ pub fn read(source: &Arc<SourceText>) -> Result<Vec<Document>, Diagnostic> {
             .map_err(|error| syntax(source, &error))?;
     let mut found = Vec::new();
     for yaml in documents {
-        let node = Document::new(node(yaml, source))?;
+        let node = Document::new(node(yaml, source, None))?;
         if node.kind == "List" && node.api_version == "v1" {
             let items = node.node.get("items").map_or(&[][..], Node::elements);
             for item in items {
@@ -123,8 +123,14 @@ fn text(node: &Node, key: &str) -> Result<String, Diagnostic> {
 
 fn syntax(source: &Arc<SourceText>, error: &Error) -> Diagnostic {
     let whole = error.without_snippet().to_string();
-    // The library ends its sentence with the position, which the snippet shows.
-    let what = whole.split(" at line ").next().unwrap_or(&whole);
+    let what = match error.without_snippet() {
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("the key `{}` is given twice", key.escape_debug())
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias leads to itself".to_owned(),
+        // The library ends its sentence with the position, which the snippet shows.
+        _ => whole.split(" at line ").next().unwrap_or(&whole).to_owned(),
+    };
     let diagnostic = Diagnostic::new(format!("not readable as YAML: {what}"));
     match error.location() {
         Some(location) => diagnostic.at(source, range(&source.text, &location)),
@@ -149,37 +155,40 @@ fn range(text: &str, location: &Location) -> Range<usize> {
     start..end
 }
 
-fn node(yaml: Spanned<Yaml>, source: &Arc<SourceText>) -> Node {
-    let mut place = (Arc::clone(source), range(&source.text, &yaml.defined));
+/// Gives a value its place. A block has no width of its own: the key above it stands for it, else its own first part.
+fn node(yaml: Spanned<Yaml>, source: &Arc<SourceText>, above: Option<&Place>) -> Node {
+    let at = |location: &Location| (Arc::clone(source), range(&source.text, location));
+    let own = at(&yaml.defined);
     let content = match yaml.value {
         Yaml::Null => Content::Null,
         Yaml::Bool(b) => Content::Bool(b),
         Yaml::Number(n) => Content::Number(n),
         Yaml::Text(text) => Content::Text(text),
         Yaml::List(elements) => {
-            Content::List(elements.into_iter().map(|e| node(e, source)).collect())
+            let elements = elements.into_iter().map(|e| node(e, source, None));
+            Content::List(elements.collect())
         }
         Yaml::Table(entries) => {
-            let entries: Vec<(Key, Node)> = entries
+            let entries = entries
                 .into_iter()
                 .filter(|(_, value)| !matches!(value.value, Yaml::Null))
                 .map(|(key, value)| {
-                    let place = (Arc::clone(source), range(&source.text, &key.defined));
-                    let key = Key {
-                        name: key.value,
-                        place,
-                    };
-                    (key, node(value, source))
-                })
-                .collect();
-            // A block has no width of its own; its first key stands for it.
-            if let Some((key, _)) = entries.first()
-                && place.1.is_empty()
-            {
-                place = key.place.clone();
-            }
-            Content::Table(entries)
+                    let place = at(&key.defined);
+                    let value = node(value, source, Some(&place));
+                    let name = key.value;
+                    (Key { name, place }, value)
+                });
+            Content::Table(entries.collect())
         }
+    };
+    let first = || match &content {
+        Content::List(elements) => elements.first().map(|element| element.place.clone()),
+        Content::Table(entries) => entries.first().map(|(key, _)| key.place.clone()),
+        _ => None,
+    };
+    let place = match own.1.is_empty() {
+        true => above.cloned().or_else(first).unwrap_or(own),
+        false => own,
     };
     Node { content, place }
 }

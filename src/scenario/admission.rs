@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::k8s::manifest::Document;
 use crate::k8s::{Deployment, HorizontalPodAutoscaler};
 
+use super::effective::is_fraction;
 use super::model::Manifests;
 use super::objects::missing;
 
@@ -50,6 +51,19 @@ const OTHER_PROVIDERS: [&str; 14] = [
     "skipper",
     "smi:v1alpha1",
     "traefik",
+];
+
+/// Types of webhooks; none means `rollout`.
+const WEBHOOK_TYPES: [&str; 9] = [
+    "",
+    "confirm-rollout",
+    "pre-rollout",
+    "rollout",
+    "confirm-promotion",
+    "post-rollout",
+    "event",
+    "rollback",
+    "confirm-traffic-increase",
 ];
 
 /// Whether a document has a part in a simulation, else why not. A known kind in an unknown version is an error: it was meant.
@@ -229,6 +243,34 @@ fn analysis(document: &Document, analysis: &Analysis) -> Result<(), Diagnostic> 
         let pointer = format!("/spec/analysis/stepWeights/{index}");
         self::weight(document, &pointer, "stepWeights", *weight)?;
     }
+    for (index, webhook) in analysis.webhooks.iter().enumerate() {
+        let pointer = format!("/webhooks/{index}");
+        if webhook.name.is_empty() || webhook.url.is_empty() {
+            return Err(refuse(&pointer, "a webhook needs `name` and `url`")
+                .help("Flagger's CRD requires them"));
+        }
+        if !WEBHOOK_TYPES.contains(&webhook.kind.as_str()) {
+            let help = match nearest::nearest(&webhook.kind, WEBHOOK_TYPES) {
+                Some(meant) if !meant.is_empty() => format!("did you mean `{meant}`?"),
+                _ => format!("Flagger has {}", nearest::listed(&WEBHOOK_TYPES[1..])),
+            };
+            return Err(refuse(
+                &format!("{pointer}/type"),
+                &format!(
+                    "Flagger has no webhooks of type `{}`",
+                    webhook.kind.escape_debug()
+                ),
+            )
+            .help(help));
+        }
+        if !webhook.timeout.is_empty() {
+            interval(
+                document,
+                &format!("/spec/analysis{pointer}/timeout"),
+                &webhook.timeout,
+            )?;
+        }
+    }
     for (index, metric) in analysis.metrics.iter().enumerate() {
         if metric.name.is_empty() {
             return Err(
@@ -313,6 +355,19 @@ pub(super) fn deployment(document: &Document) -> Result<(), Diagnostic> {
                 )
                 .help(format!("put it in quotes: value: \"{shown}\"")));
             }
+            if let Some(rate) = variable.get("value").and_then(|v| v.as_str())
+                && name == "FAIL_RATE"
+                && !is_fraction(rate)
+            {
+                return Err(refuse(
+                    &format!("{place}/value"),
+                    format!(
+                        "FAIL_RATE must be a fraction from 0 to 1, not \"{}\"",
+                        rate.escape_debug()
+                    ),
+                )
+                .help("write \"0.3\" for 30 %"));
+            }
         }
     }
     let labels = "/spec/template/metadata/labels";
@@ -326,13 +381,12 @@ pub(super) fn deployment(document: &Document) -> Result<(), Diagnostic> {
             return Err(refuse(
                 labels,
                 format!(
-                    "the selector wants the label `{}`, which the pods do not have so",
-                    key.name
+                    "the selector wants the label `{}: {}`, which the pod template does not have",
+                    key.name.escape_debug(),
+                    value.as_str().unwrap_or("?").escape_debug()
                 ),
             )
-            .help(
-                "the API server refuses a selector that does not match the pod template's labels",
-            ));
+            .help("the API server refuses a Deployment whose selector does not match its pods"));
         }
     }
     Ok(())
@@ -363,12 +417,20 @@ pub(super) fn hpa(
         .help("the Canary's `autoscalerRef` must name the autoscaler of its target"));
     }
     let (min, max) = (hpa.spec.min_replicas.unwrap_or(1), hpa.spec.max_replicas);
-    if max < 1 || min < 1 || max < min {
+    if min < 1 {
         return Err(refuse(
-            "/spec/maxReplicas",
-            format!("`maxReplicas` {max} and `minReplicas` {min} leave no number of pods"),
+            "/spec/minReplicas",
+            format!("`minReplicas` must be 1 or more, not {min}"),
         )
-        .help("both must be at least 1, and `maxReplicas` not below `minReplicas`"));
+        .help("scaling to zero needs a feature gate that is not simulated"));
+    }
+    if max < min {
+        let message = match document.node.pointer("/spec/maxReplicas") {
+            None => "`spec.maxReplicas` is missing".to_owned(),
+            Some(_) => format!("`maxReplicas` ({max}) is below `minReplicas` ({min})"),
+        };
+        return Err(refuse("/spec/maxReplicas", message)
+            .help("the autoscaler needs an upper bound, not below the lower one"));
     }
     Ok(())
 }
@@ -389,8 +451,27 @@ pub(super) fn references(document: &Document, manifests: &Manifests) -> Result<(
         let found = manifests
             .metric_templates
             .iter()
-            .any(|t| t.metadata.name == template.name && t.metadata.namespace == wanted);
-        if !found {
+            .find(|t| t.metadata.name == template.name && t.metadata.namespace == wanted);
+        if let Some(found) = found {
+            let kind = found.spec.provider.kind.as_str();
+            if kind != "prometheus" {
+                let place = manifests
+                    .documents
+                    .iter()
+                    .find(|d| d.kind == "MetricTemplate" && d.name == template.name)
+                    .map_or_else(
+                        || document.place_of(""),
+                        |d| d.place_of("/spec/provider/type"),
+                    );
+                return Err(Diagnostic::new(format!(
+                    "MetricTemplate `{}`: metrics of the provider `{}` are not simulated",
+                    template.name,
+                    kind.escape_debug()
+                ))
+                .at_place(&place)
+                .help("rollcast evaluates Prometheus queries: give the query that measures the same with `type: prometheus`"));
+            }
+        } else {
             let names = manifests.metric_templates.iter().map(|t| &t.metadata);
             return Err(missing(
                 names,

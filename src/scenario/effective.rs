@@ -1,30 +1,30 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
+mod traffic;
+mod versions;
+
+pub(super) use versions::is_fraction;
+
 use std::collections::BTreeMap;
 
+use super::assemble::Files;
 use super::model::{
-    Action, Arrivals, Attribution, ClusterTiming, Distribution, Expect, Flagger, IngressController,
-    Manifests, Prometheus, RatePoint, Run, Scenario, ScenarioEvent, Traffic, Version, Via,
+    Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, Prometheus,
+    Run, Scenario, ScenarioEvent, Version,
 };
-use super::schema::{
-    self, DistributionKeys, DistributionShape, File, PrometheusVersion, RateKeys, RateShape,
-    VersionKeys,
-};
-use super::units::{FineTime, Rate, Time};
+use super::schema::{File, PrometheusVersion};
+use super::units::{Time, shown};
 use crate::canary::Provider;
-use crate::diagnostic::{Diagnostic, Node, nearest};
+use crate::diagnostic::{Diagnostic, Node};
 use crate::time::Span;
 
 /// Longest run.
 const MAX_HORIZON: Span = Span::from_secs(24 * 3600);
-/// Most requests that a run may be expected to have.
-const MAX_REQUESTS: f64 = 2e9;
 /// Most requests a pod may work on at once, and most nginx workers.
-const MAX_SLOTS: u32 = 10_000;
-/// Longest service or start-up time that a distribution may be centred on, in nanoseconds.
-const MAX_TIME_NS: u64 = 3600 * 1_000_000_000;
+const MAX_COUNT: u32 = 10_000;
 
-const DEFAULT_RATE: f64 = 100.0;
+const DEFAULT_HORIZON: Span = Span::from_secs(15 * 60);
+const DEFAULT_WARM_UP: Span = Span::from_secs(5 * 60);
 const DEFAULT_SCRAPE: Span = Span::from_secs(30);
 
 /// Everything there is to say about one scenario, with the texts for places.
@@ -33,30 +33,37 @@ struct Reading<'a> {
     assumptions: Vec<String>,
 }
 
-/// Fills in what was not said.
+/// Fills in what was not said. The manifests come last, so that a mistake in the scenario itself is told first.
 pub(super) fn effective(
     text: &Node,
     file: File,
-    manifests: Manifests,
-    name: String,
+    name: &str,
+    files: &dyn Files,
+    manifests: impl FnOnce() -> Result<Manifests, Diagnostic>,
 ) -> Result<Scenario, Diagnostic> {
     let mut reading = Reading {
         text,
         assumptions: Vec::new(),
     };
-    let provider = reading.provider(&file, &manifests)?;
-    let run = reading.run(&file, &manifests)?;
-    let traffic = reading.traffic(&file, &run)?;
+    let horizon = reading.horizon(&file)?;
+    let traffic = reading.traffic(&file, horizon, files)?;
     let prometheus = reading.prometheus(&file)?;
     let ingress = reading.ingress(&file)?;
     let cluster = reading.cluster(&file)?;
     let versions = reading.versions(&file)?;
     let initial_version = reading.initial_version(&file, &versions)?;
-    let events = reading.events(&file, &versions, run.horizon)?;
+    let events = reading.events(&file, &versions, horizon)?;
     let expect = reading.expect(&file)?;
+    let manifests = manifests()?;
+    let provider = reading.provider(&file, &manifests)?;
+    let run = Run {
+        seed: file.run.seed.unwrap_or(1),
+        horizon,
+        warm_up: reading.warm_up(&file, &manifests)?,
+    };
     Ok(Scenario {
-        title: file.title.unwrap_or_else(|| name.clone()),
-        name,
+        title: file.title.unwrap_or_else(|| name.to_owned()),
+        name: name.to_owned(),
         rules: file.rules.unwrap_or_default(),
         provider: file.provider,
         run,
@@ -117,181 +124,67 @@ impl Reading<'_> {
         Ok(flag)
     }
 
-    fn run(&mut self, file: &File, manifests: &Manifests) -> Result<Run, Diagnostic> {
-        let horizon = match file.run.horizon {
-            None => Span::from_secs(15 * 60),
-            Some(Time(horizon)) if horizon == Span::ZERO || horizon > MAX_HORIZON => {
-                return Err(self
-                    .refuse(
-                        "/run/horizon",
-                        format!(
-                            "`run.horizon` must be above 0 and at most {MAX_HORIZON}, not {horizon}"
-                        ),
-                    )
-                    .help("a rollout is decided within minutes; 15m is the default"));
-            }
-            Some(Time(horizon)) => horizon,
-        };
-        let interval = manifests
-            .canary
-            .spec
-            .analysis
-            .as_ref()
-            .map_or(Span::from_secs(60), |a| a.interval());
-        let step = interval.as_millis();
-        let warm_up = match file.run.warm_up {
-            None => {
-                let intervals = ((5 * 60_000 + step - 1) / step).max(3);
-                interval * intervals
-            }
-            Some(Time(warm_up)) if warm_up > MAX_HORIZON => {
-                return Err(self.refuse(
-                    "/run/warm_up",
-                    format!("`run.warm_up` must be at most {MAX_HORIZON}, not {warm_up}"),
-                ));
-            }
-            Some(Time(warm_up)) if warm_up.as_millis() % step != 0 => {
-                let below = warm_up.as_millis() / step;
-                return Err(self
-                    .refuse(
-                        "/run/warm_up",
-                        format!(
-                            "`run.warm_up` must be a whole number of analysis intervals of {interval}, not {warm_up}"
-                        ),
-                    )
-                    .help(format!(
-                        "write \"{}\" or \"{}\"",
-                        interval * below,
-                        interval * (below + 1)
-                    )));
-            }
-            Some(Time(warm_up)) => warm_up,
-        };
-        Ok(Run {
-            seed: file.run.seed.unwrap_or(1),
-            horizon,
-            warm_up,
-        })
+    fn horizon(&self, file: &File) -> Result<Span, Diagnostic> {
+        let horizon = file.run.horizon.map_or(DEFAULT_HORIZON, |t| t.0);
+        if horizon > Span::ZERO && horizon <= MAX_HORIZON {
+            return Ok(horizon);
+        }
+        Err(self
+            .refuse(
+                "/run/horizon",
+                format!(
+                    "`run.horizon` must be above 0 and at most {}, not {}",
+                    shown(MAX_HORIZON),
+                    shown(horizon)
+                ),
+            )
+            .help("a rollout is decided within minutes; \"15m\" is the default"))
     }
 
-    fn traffic(&mut self, file: &File, run: &Run) -> Result<Traffic, Diagnostic> {
-        let keys = &file.traffic;
-        let point = |at: Span, Rate(per_second): Rate| RatePoint { at, per_second };
-        let rate = match &keys.rate {
-            None => {
-                self.assume(format!(
-                    "Users send {DEFAULT_RATE} requests a second (`traffic.rate`)."
-                ));
-                vec![point(Span::ZERO, Rate(DEFAULT_RATE))]
-            }
-            Some(RateKeys::Constant(rate)) => vec![point(Span::ZERO, *rate)],
-            Some(RateKeys::Shape(shape)) => self.rate_shape(shape)?,
+    fn warm_up(&self, file: &File, manifests: &Manifests) -> Result<Span, Diagnostic> {
+        let analysis = manifests.canary.spec.analysis.as_ref();
+        let interval = analysis.map_or(Span::from_secs(60), |a| a.interval());
+        let step = interval.as_millis();
+        let Some(Time(warm_up)) = file.run.warm_up else {
+            let intervals = (DEFAULT_WARM_UP.as_millis() + step - 1) / step;
+            return Ok(interval * intervals.max(3));
         };
-        let requests = requests(&rate, run);
-        if requests > MAX_REQUESTS {
+        if warm_up > MAX_HORIZON {
             return Err(self
                 .refuse(
-                    "/traffic/rate",
+                    "/run/warm_up",
                     format!(
-                        "`traffic.rate` means {:.1e} requests until the horizon; at most {MAX_REQUESTS:.0e} are simulated",
-                        requests
+                        "`run.warm_up` must be at most {}, not {}",
+                        shown(MAX_HORIZON),
+                        shown(warm_up)
                     ),
                 )
-                .help("lower `traffic.rate` or `run.horizon`"));
+                .help("\"5m\" is the default"));
         }
-        if let Some(host) = &keys.host
-            && (host.is_empty() || host.contains(char::is_whitespace))
-        {
+        if warm_up.as_millis() % step != 0 {
+            let below = warm_up.as_millis() / step;
             return Err(self
-                .refuse("/traffic/host", "`traffic.host` is not a host name")
-                .help(
-                    "write the Host header that users send, such as \"load-harness.example.com\"",
-                ));
-        }
-        Ok(Traffic {
-            arrivals: keys.arrivals.unwrap_or(Arrivals::Poisson),
-            rate,
-            host: keys.host.clone(),
-            via: keys.via.unwrap_or(Via::Ingress),
-        })
-    }
-
-    fn rate_shape(&self, shape: &RateShape) -> Result<Vec<RatePoint>, Diagnostic> {
-        let point = |Time(at): Time, Rate(per_second): Rate| RatePoint { at, per_second };
-        let later = |pointer: &str, start: Time, end: Time| {
-            if end.0 > start.0 {
-                return Ok(());
-            }
-            Err(self.refuse(
-                pointer,
-                format!(
-                    "`end` must be later than `start`, but {} is not later than {}",
-                    end.0, start.0
-                ),
-            ))
-        };
-        match shape {
-            RateShape {
-                ramp: Some(ramp),
-                points: None,
-                burst: None,
-            } => {
-                later("/traffic/rate/ramp/end", ramp.start, ramp.end)?;
-                Ok(vec![point(ramp.start, ramp.from), point(ramp.end, ramp.to)])
-            }
-            RateShape {
-                ramp: None,
-                points: Some(points),
-                burst: None,
-            } => {
-                if points.is_empty() {
-                    return Err(self
-                        .refuse("/traffic/rate/points", "`traffic.rate.points` is empty")
-                        .help("give at least one: { at = \"0s\", rate = \"200/s\" }"));
-                }
-                for (index, pair) in points.windows(2).enumerate() {
-                    if pair[1].at.0 <= pair[0].at.0 {
-                        return Err(self
-                            .refuse(
-                                &format!("/traffic/rate/points/{}/at", index + 1),
-                                format!(
-                                    "`traffic.rate.points` must be in order of time, but {} follows {}",
-                                    pair[1].at.0, pair[0].at.0
-                                ),
-                            )
-                            .help("for a jump put two points a millisecond apart"));
-                    }
-                }
-                Ok(points.iter().map(|p| point(p.at, p.rate)).collect())
-            }
-            RateShape {
-                ramp: None,
-                points: None,
-                burst: Some(burst),
-            } => {
-                later("/traffic/rate/burst/end", burst.start, burst.end)?;
-                // A jump is a slope of one millisecond.
-                let just_before = |Time(at)| Time(at - Span::from_millis(1));
-                Ok(vec![
-                    point(just_before(burst.start), burst.base),
-                    point(burst.start, burst.peak),
-                    point(just_before(burst.end), burst.peak),
-                    point(burst.end, burst.base),
-                ])
-            }
-            _ => Err(self
                 .refuse(
-                    "/traffic/rate",
-                    "`traffic.rate` must have exactly one shape",
+                    "/run/warm_up",
+                    format!(
+                        "`run.warm_up` must be a whole number of analysis intervals of {}, not {}",
+                        shown(interval),
+                        shown(warm_up)
+                    ),
                 )
-                .help("give one of `ramp`, `points` and `burst`")),
+                .help(format!(
+                    "write \"{}\" or \"{}\"",
+                    shown(interval * below),
+                    shown(interval * (below + 1))
+                )));
         }
+        Ok(warm_up)
     }
 
     fn prometheus(&mut self, file: &File) -> Result<Prometheus, Diagnostic> {
         let keys = &file.prometheus;
         let scrape_interval = match keys.scrape_interval {
-            Some(_) => self.period("prometheus", "scrape_interval", keys.scrape_interval, 0)?,
+            Some(_) => self.period("prometheus.scrape_interval", keys.scrape_interval, 0)?,
             None => {
                 self.assume(format!(
                     "Prometheus scrapes every {DEFAULT_SCRAPE}, as kube-prometheus-stack does (`prometheus.scrape_interval`)."
@@ -309,7 +202,7 @@ impl Reading<'_> {
             scrape_interval,
             honor_labels: keys.honor_labels.unwrap_or(false),
             service_monitor: keys.service_monitor.unwrap_or(true),
-            query_latency: self.delay("prometheus", "query_latency", keys.query_latency, 20)?,
+            query_latency: self.delay("prometheus.query_latency", keys.query_latency, 20)?,
         })
     }
 
@@ -317,14 +210,14 @@ impl Reading<'_> {
         let keys = &file.ingress;
         Ok(IngressController {
             attribution: keys.attribution.unwrap_or(Attribution::Shared),
-            workers: self.slots(
+            workers: self.count(
                 "/ingress/workers",
                 "ingress.workers",
                 keys.workers.unwrap_or(2),
             )?,
-            sync_delay: self.delay("ingress", "sync_delay", keys.sync_delay, 3300)?,
-            worker_poll: self.period("ingress", "worker_poll", keys.worker_poll, 1000)?,
-            flush_interval: self.period("ingress", "flush_interval", keys.flush_interval, 1000)?,
+            sync_delay: self.delay("ingress.sync_delay", keys.sync_delay, 3300)?,
+            worker_poll: self.period("ingress.worker_poll", keys.worker_poll, 1000)?,
+            flush_interval: self.period("ingress.flush_interval", keys.flush_interval, 1000)?,
         })
     }
 
@@ -332,21 +225,18 @@ impl Reading<'_> {
         let keys = &file.cluster;
         Ok(ClusterTiming {
             endpoint_removal: self.delay(
-                "cluster",
-                "endpoint_removal",
+                "cluster.endpoint_removal",
                 keys.endpoint_removal,
                 2000,
             )?,
             endpoint_addition: self.delay(
-                "cluster",
-                "endpoint_addition",
+                "cluster.endpoint_addition",
                 keys.endpoint_addition,
                 1000,
             )?,
-            hpa_sync: self.period("cluster", "hpa_sync", keys.hpa_sync, 15_000)?,
+            hpa_sync: self.period("cluster.hpa_sync", keys.hpa_sync, 15_000)?,
             metrics_resolution: self.period(
-                "cluster",
-                "metrics_resolution",
+                "cluster.metrics_resolution",
                 keys.metrics_resolution,
                 15_000,
             )?,
@@ -354,313 +244,38 @@ impl Reading<'_> {
     }
 
     /// A time that may be nothing, up to an hour.
-    fn delay(
-        &self,
-        table: &str,
-        key: &str,
-        given: Option<Time>,
-        default_ms: i64,
-    ) -> Result<Span, Diagnostic> {
+    fn delay(&self, key: &str, given: Option<Time>, default_ms: i64) -> Result<Span, Diagnostic> {
         let span = given.map_or(Span::from_millis(default_ms), |t| t.0);
         if span > Span::from_secs(3600) {
-            return Err(self.refuse(
-                &format!("/{table}/{key}"),
-                format!("`{table}.{key}` must be at most 1h0m0s, not {span}"),
-            ));
+            let message = format!("`{key}` must be at most 1h, not {}", shown(span));
+            return Err(self
+                .refuse(&pointer(key), message)
+                .help("it is a delay within a cluster"));
         }
         Ok(span)
     }
 
     /// A time between repetitions: never nothing.
-    fn period(
-        &self,
-        table: &str,
-        key: &str,
-        given: Option<Time>,
-        default_ms: i64,
-    ) -> Result<Span, Diagnostic> {
-        let span = self.delay(table, key, given, default_ms)?;
+    fn period(&self, key: &str, given: Option<Time>, default_ms: i64) -> Result<Span, Diagnostic> {
+        let span = self.delay(key, given, default_ms)?;
         if span < Span::from_millis(10) {
+            let message = format!("`{key}` must be at least 10ms, not {}", shown(span));
             return Err(self
-                .refuse(
-                    &format!("/{table}/{key}"),
-                    format!("`{table}.{key}` must be at least 10ms, not {span}"),
-                )
+                .refuse(&pointer(key), message)
                 .help("it is the time between two repetitions"));
         }
         Ok(span)
     }
 
-    fn slots(&self, pointer: &str, key: &str, count: u32) -> Result<u32, Diagnostic> {
-        if (1..=MAX_SLOTS).contains(&count) {
+    /// A number of things of which there must be some.
+    fn count(&self, pointer: &str, key: &str, count: u32) -> Result<u32, Diagnostic> {
+        if (1..=MAX_COUNT).contains(&count) {
             return Ok(count);
         }
-        Err(self.refuse(
-            pointer,
-            format!("`{key}` must be from 1 to {MAX_SLOTS}, not {count}"),
-        ))
-    }
-
-    fn versions(&mut self, file: &File) -> Result<BTreeMap<String, Version>, Diagnostic> {
-        let mut written = file.versions.clone();
-        if written.is_empty() {
-            written.insert("v1".to_owned(), VersionKeys::default());
-        }
-        let mut versions = BTreeMap::new();
-        for name in written.keys() {
-            let keys = self.inherited(&written, name)?;
-            versions.insert(name.clone(), self.version(name, &keys)?);
-        }
-        self.assume_workload(&written, &file.versions)?;
-        Ok(versions)
-    }
-
-    /// What a version says, with what it inherits below it.
-    fn inherited(
-        &self,
-        written: &BTreeMap<String, VersionKeys>,
-        name: &str,
-    ) -> Result<VersionKeys, Diagnostic> {
-        let mut keys = written[name].clone();
-        let mut seen = vec![name.to_owned()];
-        while let Some(parent) = keys.inherits.take() {
-            let heir = &seen[seen.len() - 1];
-            let pointer = format!("/versions/{}/inherits", escaped(heir));
-            if seen.contains(&parent) {
-                let message = if seen.len() == 1 {
-                    format!("the version `{name}` inherits itself")
-                } else {
-                    format!(
-                        "the version `{name}` inherits itself by way of {}",
-                        nearest::listed(&seen[1..])
-                    )
-                };
-                return Err(self
-                    .refuse(&pointer, message)
-                    .help("one version must say everything itself"));
-            }
-            let Some(below) = written.get(&parent) else {
-                return Err(self.unknown_version(&pointer, &parent, written.keys()));
-            };
-            keys = VersionKeys {
-                inherits: below.inherits.clone(),
-                service_time: keys.service_time.or_else(|| below.service_time.clone()),
-                failure_time: keys.failure_time.or_else(|| below.failure_time.clone()),
-                concurrency: keys.concurrency.or(below.concurrency),
-                cpu_per_request: keys.cpu_per_request.or(below.cpu_per_request),
-                startup: keys.startup.or_else(|| below.startup.clone()),
-                base_failure_rate: keys.base_failure_rate.or(below.base_failure_rate),
-                image: keys.image.or_else(|| below.image.clone()),
-                env: below.env.clone().into_iter().chain(keys.env).collect(),
-            };
-            seen.push(parent);
-        }
-        Ok(keys)
-    }
-
-    fn version(&self, name: &str, keys: &VersionKeys) -> Result<Version, Diagnostic> {
-        let at = |key: &str| format!("/versions/{}/{key}", escaped(name));
-        if let Some(rate) = keys.env.get("FAIL_RATE")
-            && !rate
-                .trim()
-                .parse::<f64>()
-                .is_ok_and(|r| (0.0..=1.0).contains(&r))
-        {
-            return Err(self
-                .refuse(
-                    &at("env/FAIL_RATE"),
-                    format!(
-                        "`versions.{name}.env.FAIL_RATE` must be a fraction from 0 to 1, not \"{}\"",
-                        rate.escape_debug()
-                    ),
-                )
-                .help("write \"0.3\" for 30 %"));
-        }
-        let distribution =
-            |key: &str, keys: &Option<DistributionKeys>, default: Distribution| match keys {
-                None => Ok(default),
-                Some(keys) => self.distribution(&at(key), &format!("versions.{name}.{key}"), keys),
-            };
-        let FineTime(cpu) = keys.cpu_per_request.unwrap_or(FineTime(5_000_000));
-        Ok(Version {
-            service_time: distribution("service_time", &keys.service_time, SERVICE_TIME)?,
-            failure_time: match &keys.failure_time {
-                None => None,
-                Some(_) => Some(distribution(
-                    "failure_time",
-                    &keys.failure_time,
-                    SERVICE_TIME,
-                )?),
-            },
-            concurrency: self.slots(
-                &at("concurrency"),
-                &format!("versions.{name}.concurrency"),
-                keys.concurrency.unwrap_or(8),
-            )?,
-            cpu_per_request_ns: cpu,
-            startup: distribution("startup", &keys.startup, STARTUP)?,
-            base_failure_rate: keys.base_failure_rate.map_or(0.0, |f| f.0),
-            image: keys.image.clone(),
-            env: keys.env.clone(),
-        })
-    }
-
-    fn distribution(
-        &self,
-        pointer: &str,
-        key: &str,
-        keys: &DistributionKeys,
-    ) -> Result<Distribution, Diagnostic> {
-        let found = match keys {
-            DistributionKeys::Constant(FineTime(ns)) => Distribution::Constant { ns: *ns },
-            DistributionKeys::Shape(shape) => match shape.as_ref() {
-                DistributionShape {
-                    constant: Some(FineTime(ns)),
-                    lognormal: None,
-                    exponential: None,
-                    uniform: None,
-                } => Distribution::Constant { ns: *ns },
-                DistributionShape {
-                    constant: None,
-                    lognormal: Some(schema::Lognormal { median, sigma }),
-                    exponential: None,
-                    uniform: None,
-                } => Distribution::Lognormal {
-                    median_ns: median.0,
-                    sigma: *sigma,
-                },
-                DistributionShape {
-                    constant: None,
-                    lognormal: None,
-                    exponential: Some(schema::Exponential { mean }),
-                    uniform: None,
-                } => Distribution::Exponential { mean_ns: mean.0 },
-                DistributionShape {
-                    constant: None,
-                    lognormal: None,
-                    exponential: None,
-                    uniform: Some(schema::Uniform { min, max }),
-                } => Distribution::Uniform {
-                    min_ns: min.0,
-                    max_ns: max.0,
-                },
-                _ => {
-                    return Err(self
-                        .refuse(pointer, format!("`{key}` must have exactly one shape"))
-                        .help("give one of `constant`, `lognormal`, `exponential` and `uniform`"));
-                }
-            },
-        };
-        let largest = match found {
-            Distribution::Constant { ns } => ns,
-            Distribution::Lognormal { median_ns, .. } => median_ns,
-            Distribution::Exponential { mean_ns } => mean_ns,
-            Distribution::Uniform { max_ns, .. } => max_ns,
-        };
-        if largest > MAX_TIME_NS {
-            return Err(self.refuse(pointer, format!("`{key}` must be at most 1h")));
-        }
-        match found {
-            Distribution::Lognormal { sigma, .. } if !(0.0..=4.0).contains(&sigma) => Err(self
-                .refuse(
-                    &format!("{pointer}/lognormal/sigma"),
-                    format!("`{key}.lognormal.sigma` must be from 0 to 4, not {sigma}"),
-                )
-                .help("it is the standard deviation of the logarithm: 0.5 puts p99 at 3.2 times the median")),
-            Distribution::Uniform { min_ns, max_ns } if min_ns > max_ns => Err(self.refuse(
-                &format!("{pointer}/uniform/max"),
-                format!("`{key}.uniform.max` must not be below `min`"),
-            )),
-            found => Ok(found),
-        }
-    }
-
-    /// One sentence for each workload value that no version says.
-    fn assume_workload(
-        &mut self,
-        written: &BTreeMap<String, VersionKeys>,
-        said: &BTreeMap<String, VersionKeys>,
-    ) -> Result<(), Diagnostic> {
-        let mut silent: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for name in written.keys() {
-            let keys = self.inherited(written, name)?;
-            for (key, given) in [
-                ("service_time", keys.service_time.is_some()),
-                ("concurrency", keys.concurrency.is_some()),
-                ("cpu_per_request", keys.cpu_per_request.is_some()),
-                ("startup", keys.startup.is_some()),
-            ] {
-                if !given {
-                    silent.entry(key).or_default().push(name.clone());
-                }
-            }
-        }
-        for (key, what) in [
-            (
-                "service_time",
-                "takes 20ms for a request (median; lognormal, sigma 0.5)",
-            ),
-            ("concurrency", "works on 8 requests at once per pod"),
-            ("cpu_per_request", "spends 5ms of CPU time on a request"),
-            (
-                "startup",
-                "is ready 4s after a pod's creation (median; lognormal, sigma 0.4)",
-            ),
-        ] {
-            if let Some(names) = silent.get(key) {
-                self.assume(format!(
-                    "Version {} {what} (`versions.{}.{key}`).",
-                    nearest::listed(names),
-                    names[0]
-                ));
-            }
-        }
-        if said.is_empty() {
-            self.assume(
-                "One version runs, `v1`, with the manifest's image and environment (`versions`)."
-                    .to_owned(),
-            );
-        }
-        Ok(())
-    }
-
-    fn unknown_version<'v>(
-        &self,
-        pointer: &str,
-        name: &str,
-        known: impl Iterator<Item = &'v String>,
-    ) -> Diagnostic {
-        let known: Vec<&str> = known.map(String::as_str).collect();
-        let help = match nearest::nearest(name, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!(
-                "there is {}; define it under `[versions.{}]`",
-                nearest::listed(&known),
-                name.escape_debug()
-            ),
-        };
-        self.refuse(
-            pointer,
-            format!("there is no version `{}`", name.escape_debug()),
-        )
-        .help(help)
-    }
-
-    fn initial_version(
-        &self,
-        file: &File,
-        versions: &BTreeMap<String, Version>,
-    ) -> Result<String, Diagnostic> {
-        let only = versions.keys().next().filter(|_| versions.len() == 1);
-        match &file.initial_version {
-            Some(name) if versions.contains_key(name) => Ok(name.clone()),
-            Some(name) => Err(self.unknown_version("/initial_version", name, versions.keys())),
-            None if versions.contains_key("v1") => Ok("v1".to_owned()),
-            None => only.cloned().ok_or_else(|| {
-                self.refuse("/versions", "it is not said which version runs first")
-                    .help("set `initial_version`, or call that version `v1`")
-            }),
-        }
+        let message = format!("`{key}` must be from 1 to {MAX_COUNT}, not {count}");
+        Err(self
+            .refuse(pointer, message)
+            .help("there must be one at least"))
     }
 
     fn events(
@@ -677,7 +292,11 @@ impl Reading<'_> {
                 return Err(self
                     .refuse(
                         &format!("{pointer}/at"),
-                        format!("`events[{index}].at` is {at}, after the run's end at {horizon}"),
+                        format!(
+                            "`events[{index}].at` is {}, after the run's end at {}",
+                            shown(at),
+                            shown(horizon)
+                        ),
                     )
                     .help("raise `run.horizon` or move the event"));
             }
@@ -727,7 +346,11 @@ impl Reading<'_> {
             return Err(self
                 .refuse(
                     "/expect/not_before",
-                    format!("`expect.not_before` is {before}, after `expect.decided_by` at {by}"),
+                    format!(
+                        "`expect.not_before` is {}, after `expect.decided_by` at {}",
+                        shown(before),
+                        shown(by)
+                    ),
                 )
                 .help("no run can meet both"));
         }
@@ -741,28 +364,9 @@ impl Reading<'_> {
     }
 }
 
-const SERVICE_TIME: Distribution = Distribution::Lognormal {
-    median_ns: 20_000_000,
-    sigma: 0.5,
-};
-const STARTUP: Distribution = Distribution::Lognormal {
-    median_ns: 4_000_000_000,
-    sigma: 0.4,
-};
-
-/// Requests expected from the start of the warm-up to the horizon.
-fn requests(rate: &[RatePoint], run: &Run) -> f64 {
-    let (start, end) = (-run.warm_up.as_secs_f64(), run.horizon.as_secs_f64());
-    let first = rate.first().map_or(0.0, |p| p.per_second);
-    let last = rate.last().map_or(0.0, |p| p.per_second);
-    let mut total = 0.0;
-    let mut before = (start, first);
-    for point in rate {
-        let at = point.at.as_secs_f64().min(end);
-        total += (at - before.0).max(0.0) * (before.1 + point.per_second) / 2.0;
-        before = (at, point.per_second);
-    }
-    total + (end - before.0).max(0.0) * last
+/// The JSON pointer of a dotted key.
+fn pointer(key: &str) -> String {
+    format!("/{}", key.replace('.', "/"))
 }
 
 /// A name as a step of a JSON pointer.

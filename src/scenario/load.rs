@@ -1,90 +1,55 @@
 //! Reading a scenario and the manifests it points at: the only place here that touches files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::effective::effective;
+use super::assemble::{Files, assemble};
+use super::glob;
 use super::model::Scenario;
-use super::text::{self, Override};
-use super::{glob, objects, schema};
-use crate::diagnostic::{Diagnostic, Node, SourceText};
-use crate::k8s::manifest::{self, Document};
+use super::text::Override;
+use crate::diagnostic::{Diagnostic, SourceText};
+use crate::k8s::manifest::MAX_FILE_BYTES;
 
 /// Largest scenario read, in bytes.
-const MAX_SCENARIO_BYTES: u64 = 1024 * 1024;
-/// Most manifest files of one scenario.
-const MAX_FILES: usize = 500;
+const MAX_SCENARIO_BYTES: usize = 1024 * 1024;
 
-/// Reads the scenario at `path`, with `overrides` laid over it, and the manifests it points at (relative to its own folder).
+/// Reads the scenario at `path`, with `overrides` laid over it, and the files it points at (relative to its own folder).
 ///
 /// The first mistake found, in the scenario or in a manifest, is the error; it names the key and its place.
 pub fn load(path: &Path, overrides: &[Override]) -> Result<Scenario, Diagnostic> {
-    let source = read(path, MAX_SCENARIO_BYTES)?;
-    let mut document = text::parse(&source)?;
-    for change in overrides {
-        text::set(&mut document, change)?;
-    }
-    let file: schema::File = document.read()?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let documents = documents(&document, &file.manifests, folder)?;
-    let manifests = objects::join(&document, documents)?;
-    effective(&document, file, manifests, name(path))
+    let source = read(path, MAX_SCENARIO_BYTES).map_err(|why| {
+        Diagnostic::new(format!("the scenario {why}"))
+            .help("give the path of a scenario file, such as scenarios/chaos30.toml")
+    })?;
+    let folder = Folder(path.parent().unwrap_or(Path::new("")));
+    assemble(&name(path), &source, overrides, &folder)
 }
 
-/// The documents of all files that the patterns match, in order of the patterns, then of the paths.
-fn documents(
-    scenario: &Node,
-    patterns: &[String],
-    folder: &Path,
-) -> Result<Vec<Document>, Diagnostic> {
-    let mut files: Vec<PathBuf> = Vec::new();
-    for (index, pattern) in patterns.iter().enumerate() {
-        let place = scenario.place_of(&format!("/manifests/{index}"));
-        let refuse = |message: String| Diagnostic::new(message).at_place(&place);
-        let found = glob::files(folder, pattern)
-            .map_err(|e| refuse(format!("`manifests` cannot be searched: {e}")))?;
-        if found.is_empty() {
-            let shown = folder.join(pattern);
-            let what = if pattern.contains(['*', '?']) {
-                format!("no file matches `{}`", shown.display())
-            } else {
-                format!("there is no file `{}`", shown.display())
-            };
-            return Err(
-                refuse(what).help("paths in `manifests` are relative to the scenario's folder")
-            );
-        }
-        for file in found {
-            if !files.contains(&file) {
-                files.push(file);
-            }
-        }
-        if files.len() > MAX_FILES {
-            return Err(
-                refuse(format!("`manifests` matches more than {MAX_FILES} files"))
-                    .help("name the files of one rollout"),
-            );
-        }
+/// The files around a scenario.
+struct Folder<'a>(&'a Path);
+
+impl Files for Folder<'_> {
+    fn matching(&self, pattern: &str) -> Result<Vec<Arc<SourceText>>, String> {
+        let paths = glob::files(self.0, pattern).map_err(|e| reason(&e))?;
+        paths
+            .iter()
+            .map(|path| read(path, MAX_FILE_BYTES))
+            .collect()
     }
-    let mut documents = Vec::new();
-    for file in files {
-        let source = read(&file, manifest::MAX_FILE_BYTES as u64)?;
-        documents.extend(manifest::read(&source)?);
-    }
-    Ok(documents)
 }
 
-fn read(path: &Path, most: u64) -> Result<Arc<SourceText>, Diagnostic> {
+/// The text of a file; the error follows the words "the file".
+fn read(path: &Path, most: usize) -> Result<Arc<SourceText>, String> {
     let name = path.display().to_string();
-    let refuse = |why: String| Diagnostic::new(format!("`{name}` cannot be read: {why}"));
+    let refuse = |why: String| format!("`{name}` cannot be read: {why}");
     let metadata = std::fs::metadata(path).map_err(|e| refuse(reason(&e)))?;
     if !metadata.is_file() {
         return Err(refuse("it is not a file".to_owned()));
     }
-    let size = metadata.len();
-    if size > most {
+    if metadata.len() > most as u64 {
         return Err(refuse(format!(
-            "it has {size} bytes, and at most {most} are read"
+            "it has {} bytes, and at most {most} are read",
+            metadata.len()
         )));
     }
     let bytes = std::fs::read(path).map_err(|e| refuse(reason(&e)))?;

@@ -4,8 +4,11 @@
 //! joins it with the manifests it points at and fills in what was not said; every mistake is answered with a place in the file.
 
 mod admission;
+mod assemble;
+mod crd;
 mod effective;
 mod glob;
+mod json_schema;
 mod load;
 pub mod model;
 mod objects;
@@ -13,6 +16,8 @@ mod schema;
 mod text;
 mod units;
 
+pub use assemble::{Files, assemble};
+pub use json_schema::json_schema;
 pub use load::load;
 pub use model::*;
 pub use text::Override;

@@ -7,8 +7,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::admission;
 use super::model::{LeftOut, Manifests};
+use super::{admission, crd};
 use crate::diagnostic::{Content, Diagnostic, Key, Node, Place, nearest};
 use crate::k8s::manifest::Document;
 use crate::k8s::{Deployment, HorizontalPodAutoscaler, ObjectMeta};
@@ -25,6 +25,7 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
     }
 
     let canary = pick_canary(scenario, &mut known)?;
+    manifests.left_out.extend(crd::dropped_keys(&canary)?);
     manifests.canary = typed(&canary)?;
     default_namespace(&mut manifests.canary.metadata);
     admission::canary(&canary, &manifests.canary)?;

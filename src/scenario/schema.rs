@@ -121,6 +121,10 @@ pub(super) struct RateShape {
     pub(super) points: Option<Vec<Point>>,
     /// A rate with one burst in it.
     pub(super) burst: Option<Burst>,
+    /// A rate that swings between two values, day by day.
+    pub(super) diurnal: Option<Diurnal>,
+    /// Recorded rates: a file, relative to this one, with the header `at_s,per_second` and a line for each point.
+    pub(super) csv: Option<String>,
 }
 
 /// `rate.ramp`.
@@ -161,6 +165,20 @@ pub(super) struct Burst {
     pub(super) end: Time,
 }
 
+/// `rate.diurnal`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Diurnal {
+    /// The lowest rate.
+    pub(super) low: Rate,
+    /// The highest rate.
+    pub(super) high: Rate,
+    /// When the rate is highest, from the scenario's zero.
+    pub(super) peak: Time,
+    /// Time from one peak to the next. Default: "24h".
+    pub(super) period: Option<Time>,
+}
+
 /// `[ingress]`: the ingress-nginx controller.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -168,6 +186,7 @@ pub(super) struct IngressKeys {
     /// What the `ingress` label of a request says. `shared` (default): as NGINX does, one label for primary and canary. `canary`: the ingress that the queries name carries the canary's requests alone.
     pub(super) attribution: Option<Attribution>,
     /// nginx worker processes. Default: 2.
+    #[schemars(range(min = 1, max = 10_000))]
     pub(super) workers: Option<u32>,
     /// Longest time until the controller hands a change to nginx. Default: "3300ms", its rate limit of 0.3 syncs a second.
     pub(super) sync_delay: Option<Time>,
@@ -232,6 +251,7 @@ pub(super) struct VersionKeys {
     /// How long a request that fails is worked on. Default: as any other.
     pub(super) failure_time: Option<DistributionKeys>,
     /// Requests a pod works on at once; others wait. Default: 8.
+    #[schemars(range(min = 1, max = 10_000))]
     pub(super) concurrency: Option<u32>,
     /// CPU time a request costs, which the HPA sees. Default: "5ms".
     pub(super) cpu_per_request: Option<FineTime>,
@@ -277,6 +297,7 @@ pub(super) struct Lognormal {
     /// Half of the times are below.
     pub(super) median: FineTime,
     /// Standard deviation of the logarithm, from 0 to 4; p99 is median * exp(2.326 * sigma).
+    #[schemars(range(min = 0, max = 4))]
     pub(super) sigma: f64,
 }
 
@@ -301,6 +322,7 @@ pub(super) struct Uniform {
 /// `[[events]]`: something that happens; exactly one of `push` and `annotate`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["push"] }, { "required": ["annotate"] }]))]
 pub(super) struct EventKeys {
     /// When, from the scenario's zero. What happens at a tick's instant happens before the tick.
     pub(super) at: Time,
@@ -443,11 +465,11 @@ constant_or_shape!(
     RateKeys,
     Rate,
     RateShape,
-    "a rate such as \"200/s\", or a table with `ramp`, `points` or `burst`"
+    "a rate such as \"200/s\", or a table with one of `ramp`, `points`, `burst`, `diurnal` and `csv`"
 );
 constant_or_shape!(
     DistributionKeys,
     FineTime,
     DistributionShape,
-    "a time such as \"20ms\", or a table with `lognormal`, `exponential` or `uniform`"
+    "a time such as \"20ms\", or a table with one of `lognormal`, `exponential` and `uniform`"
 );

@@ -167,6 +167,19 @@ fn no_time_unit(n: impl Display) -> String {
     )
 }
 
+/// A length of time as a scenario would write it: `15m` where Go prints `15m0s`.
+pub(super) fn shown(span: Span) -> String {
+    let go = span.to_string();
+    let short = match go.strip_suffix("m0s") {
+        Some(minutes) => format!("{minutes}m"),
+        None => go,
+    };
+    match short.strip_suffix("h0m") {
+        Some(hours) => format!("{hours}h"),
+        None => short,
+    }
+}
+
 fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(40).flat_map(char::escape_debug).collect();
     let more = if text.chars().nth(40).is_some() {
@@ -245,4 +258,41 @@ quantities! {
         "minimum": 0,
         "maximum": 1
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_as_one_would_write_them() {
+        for (seconds, expected) in [
+            (0, "0s"),
+            (30, "30s"),
+            (60, "1m"),
+            (90, "1m30s"),
+            (600, "10m"),
+            (3600, "1h"),
+            (3660, "1h1m"),
+            (3601, "1h0m1s"),
+            (36_000, "10h"),
+        ] {
+            assert_eq!(shown(Span::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn rates_are_per_second_whatever_their_unit() {
+        for (text, expected) in [
+            ("200/s", 200.0),
+            ("90/m", 1.5),
+            ("1800 / h", 0.5),
+            ("0/s", 0.0),
+        ] {
+            assert_eq!(Rate::parse(text), Ok(Rate(expected)), "{text}");
+        }
+        for text in ["", "/s", "200", "200/d", "nan/s", "inf/s", "1/s/s"] {
+            assert!(Rate::parse(text).is_err(), "{text}");
+        }
+    }
 }

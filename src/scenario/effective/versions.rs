@@ -1,0 +1,312 @@
+//! `[versions.NAME]`: what each says, what it inherits, what nobody said.
+
+use std::collections::BTreeMap;
+
+use super::{Reading, escaped};
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::scenario::model::{Distribution, Version};
+use crate::scenario::schema::{
+    DistributionKeys, DistributionShape, Exponential, File, Lognormal, Uniform, VersionKeys,
+};
+use crate::scenario::units::FineTime;
+
+/// Longest time that a distribution may be centred on, in nanoseconds.
+const MAX_TIME_NS: u64 = 3600 * 1_000_000_000;
+
+const SERVICE_TIME: Distribution = Distribution::Lognormal {
+    median_ns: 20_000_000,
+    sigma: 0.5,
+};
+const CONCURRENCY: u32 = 8;
+const CPU_PER_REQUEST_NS: u64 = 5_000_000;
+const STARTUP: Distribution = Distribution::Lognormal {
+    median_ns: 4_000_000_000,
+    sigma: 0.4,
+};
+
+/// What a version says, checked.
+#[derive(Clone, Default)]
+struct Said {
+    inherits: Option<String>,
+    service_time: Option<Distribution>,
+    failure_time: Option<Distribution>,
+    concurrency: Option<u32>,
+    cpu_per_request_ns: Option<u64>,
+    startup: Option<Distribution>,
+    base_failure_rate: Option<f64>,
+    image: Option<String>,
+    env: BTreeMap<String, String>,
+}
+
+impl Reading<'_> {
+    /// All versions, whole. Where the scenario has none there is one, `v1`, as the manifest has it.
+    pub(super) fn versions(
+        &mut self,
+        file: &File,
+    ) -> Result<BTreeMap<String, Version>, Diagnostic> {
+        let mut said = BTreeMap::new();
+        for (name, keys) in &file.versions {
+            said.insert(name.clone(), self.said(name, keys)?);
+        }
+        if said.is_empty() {
+            said.insert("v1".to_owned(), Said::default());
+        }
+        let mut whole = BTreeMap::new();
+        for name in said.keys() {
+            whole.insert(name.clone(), self.inherited(&said, name)?);
+        }
+        self.assume_workload(&whole);
+        Ok(whole
+            .into_iter()
+            .map(|(name, said)| (name, filled(said)))
+            .collect())
+    }
+
+    fn said(&self, name: &str, keys: &VersionKeys) -> Result<Said, Diagnostic> {
+        let at = |key: &str| format!("/versions/{}/{key}", escaped(name));
+        let named = |key: &str| format!("versions.{name}.{key}");
+        if let Some(rate) = keys.env.get("FAIL_RATE")
+            && !is_fraction(rate)
+        {
+            return Err(self
+                .refuse(
+                    &at("env/FAIL_RATE"),
+                    format!(
+                        "`{}` must be a fraction from 0 to 1, not \"{}\"",
+                        named("env.FAIL_RATE"),
+                        rate.escape_debug()
+                    ),
+                )
+                .help("write \"0.3\" for 30 %"));
+        }
+        let distribution = |key: &str, keys: &Option<DistributionKeys>| {
+            keys.as_ref()
+                .map(|keys| self.distribution(&at(key), &named(key), keys))
+                .transpose()
+        };
+        Ok(Said {
+            inherits: keys.inherits.clone(),
+            service_time: distribution("service_time", &keys.service_time)?,
+            failure_time: distribution("failure_time", &keys.failure_time)?,
+            concurrency: keys
+                .concurrency
+                .map(|count| self.count(&at("concurrency"), &named("concurrency"), count))
+                .transpose()?,
+            cpu_per_request_ns: keys.cpu_per_request.map(|time| time.0),
+            startup: distribution("startup", &keys.startup)?,
+            base_failure_rate: keys.base_failure_rate.map(|share| share.0),
+            image: keys.image.clone(),
+            env: keys.env.clone(),
+        })
+    }
+
+    /// What a version says, and below it what it inherits.
+    fn inherited(&self, said: &BTreeMap<String, Said>, name: &str) -> Result<Said, Diagnostic> {
+        let mut whole = said[name].clone();
+        let mut line = vec![name.to_owned()];
+        while let Some(parent) = whole.inherits.take() {
+            let pointer = format!("/versions/{}/inherits", escaped(&line[line.len() - 1]));
+            if line.contains(&parent) {
+                let message = match line.as_slice() {
+                    [_] => format!("the version `{name}` inherits itself"),
+                    [_, between @ ..] => format!(
+                        "the version `{parent}` inherits itself by way of {}",
+                        nearest::listed(between)
+                    ),
+                    [] => unreachable!("the line starts with the version itself"),
+                };
+                return Err(self
+                    .refuse(&pointer, message)
+                    .help("take one `inherits` out"));
+            }
+            let Some(below) = said.get(&parent) else {
+                return Err(self.unknown_version(&pointer, &parent, said.keys()));
+            };
+            let below = below.clone();
+            whole = Said {
+                inherits: below.inherits,
+                service_time: whole.service_time.or(below.service_time),
+                failure_time: whole.failure_time.or(below.failure_time),
+                concurrency: whole.concurrency.or(below.concurrency),
+                cpu_per_request_ns: whole.cpu_per_request_ns.or(below.cpu_per_request_ns),
+                startup: whole.startup.or(below.startup),
+                base_failure_rate: whole.base_failure_rate.or(below.base_failure_rate),
+                image: whole.image.or(below.image),
+                env: below.env.into_iter().chain(whole.env).collect(),
+            };
+            line.push(parent);
+        }
+        Ok(whole)
+    }
+
+    fn distribution(
+        &self,
+        pointer: &str,
+        key: &str,
+        keys: &DistributionKeys,
+    ) -> Result<Distribution, Diagnostic> {
+        let Some(found) = shape(keys) else {
+            return Err(self
+                .refuse(pointer, format!("`{key}` must have exactly one shape"))
+                .help("give one of `constant`, `lognormal`, `exponential` and `uniform`"));
+        };
+        let centre = match found {
+            Distribution::Constant { ns } => ns,
+            Distribution::Lognormal { median_ns, .. } => median_ns,
+            Distribution::Exponential { mean_ns } => mean_ns,
+            Distribution::Uniform { max_ns, .. } => max_ns,
+        };
+        if centre > MAX_TIME_NS {
+            return Err(self
+                .refuse(pointer, format!("`{key}` must be at most 1h"))
+                .help("it is the time of one request or of one pod's start"));
+        }
+        match found {
+            Distribution::Lognormal { sigma, .. } if !(0.0..=4.0).contains(&sigma) => Err(self
+                .refuse(
+                    &format!("{pointer}/lognormal/sigma"),
+                    format!("`{key}.lognormal.sigma` must be from 0 to 4, not {sigma}"),
+                )
+                .help(
+                    "it is the standard deviation of the logarithm: 0.5 puts p99 at 3.2 times the median",
+                )),
+            Distribution::Uniform { min_ns, max_ns } if min_ns > max_ns => Err(self
+                .refuse(
+                    &format!("{pointer}/uniform/max"),
+                    format!("`{key}.uniform.max` must not be below `min`"),
+                )
+                .help("swap them")),
+            found => Ok(found),
+        }
+    }
+
+    /// One sentence for each workload value that some version leaves unsaid.
+    fn assume_workload(&mut self, whole: &BTreeMap<String, Said>) {
+        type Unsaid = fn(&Said) -> bool;
+        let values: [(&str, &str, Unsaid); 4] = [
+            (
+                "service_time",
+                "takes 20ms for a request (median; lognormal, sigma 0.5)",
+                |said| said.service_time.is_none(),
+            ),
+            (
+                "concurrency",
+                "works on 8 requests at once per pod",
+                |said| said.concurrency.is_none(),
+            ),
+            (
+                "cpu_per_request",
+                "spends 5ms of CPU time on a request",
+                |said| said.cpu_per_request_ns.is_none(),
+            ),
+            (
+                "startup",
+                "is ready 4s after a pod's creation (median; lognormal, sigma 0.4)",
+                |said| said.startup.is_none(),
+            ),
+        ];
+        for (key, what, unsaid) in values {
+            let names: Vec<&String> = whole
+                .iter()
+                .filter_map(|(name, said)| unsaid(said).then_some(name))
+                .collect();
+            if let Some(first) = names.first() {
+                self.assume(format!(
+                    "Version {} {what} (`versions.{first}.{key}`).",
+                    nearest::listed(&names)
+                ));
+            }
+        }
+    }
+
+    /// The version that runs before the first push.
+    pub(super) fn initial_version(
+        &self,
+        file: &File,
+        versions: &BTreeMap<String, Version>,
+    ) -> Result<String, Diagnostic> {
+        let mut names = versions.keys();
+        match (&file.initial_version, names.next(), names.next()) {
+            (Some(name), _, _) if versions.contains_key(name) => Ok(name.clone()),
+            (Some(name), _, _) => {
+                Err(self.unknown_version("/initial_version", name, versions.keys()))
+            }
+            (None, Some(only), None) => Ok(only.clone()),
+            (None, _, _) if versions.contains_key("v1") => Ok("v1".to_owned()),
+            (None, _, _) => Err(self
+                .refuse("/versions", "it is not said which version runs first")
+                .help("set `initial_version`, or call that version `v1`")),
+        }
+    }
+
+    pub(super) fn unknown_version<'v>(
+        &self,
+        pointer: &str,
+        name: &str,
+        known: impl Iterator<Item = &'v String>,
+    ) -> Diagnostic {
+        let known: Vec<&str> = known.map(String::as_str).collect();
+        let help = match nearest::nearest(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!(
+                "there is {}; another needs its table `[versions.{}]`",
+                nearest::listed(&known),
+                name.escape_debug()
+            ),
+        };
+        self.refuse(
+            pointer,
+            format!("there is no version `{}`", name.escape_debug()),
+        )
+        .help(help)
+    }
+}
+
+/// Whether a variable's text is a share, as FAIL_RATE must be.
+pub(in crate::scenario) fn is_fraction(text: &str) -> bool {
+    text.trim()
+        .parse::<f64>()
+        .is_ok_and(|share| (0.0..=1.0).contains(&share))
+}
+
+fn shape(keys: &DistributionKeys) -> Option<Distribution> {
+    let DistributionShape {
+        constant,
+        lognormal,
+        exponential,
+        uniform,
+    } = match keys {
+        DistributionKeys::Constant(FineTime(ns)) => {
+            return Some(Distribution::Constant { ns: *ns });
+        }
+        DistributionKeys::Shape(shape) => shape.as_ref(),
+    };
+    match (constant, lognormal, exponential, uniform) {
+        (Some(FineTime(ns)), None, None, None) => Some(Distribution::Constant { ns: *ns }),
+        (None, Some(Lognormal { median, sigma }), None, None) => Some(Distribution::Lognormal {
+            median_ns: median.0,
+            sigma: *sigma,
+        }),
+        (None, None, Some(Exponential { mean }), None) => {
+            Some(Distribution::Exponential { mean_ns: mean.0 })
+        }
+        (None, None, None, Some(Uniform { min, max })) => Some(Distribution::Uniform {
+            min_ns: min.0,
+            max_ns: max.0,
+        }),
+        _ => None,
+    }
+}
+
+fn filled(said: Said) -> Version {
+    Version {
+        service_time: said.service_time.unwrap_or(SERVICE_TIME),
+        failure_time: said.failure_time,
+        concurrency: said.concurrency.unwrap_or(CONCURRENCY),
+        cpu_per_request_ns: said.cpu_per_request_ns.unwrap_or(CPU_PER_REQUEST_NS),
+        startup: said.startup.unwrap_or(STARTUP),
+        base_failure_rate: said.base_failure_rate.unwrap_or(0.0),
+        image: said.image,
+        env: said.env,
+    }
+}
