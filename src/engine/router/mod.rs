@@ -3,6 +3,7 @@
 //! Follows the `Interface` in `pkg/router/router.go`. The truth about a weight is with the routing objects, not in the
 //! Canary's status: what someone else writes there is continued from.
 
+mod gateway_api;
 mod kubernetes;
 mod nginx;
 pub mod pod_scaling;
@@ -35,7 +36,8 @@ pub(crate) trait Router {
 pub(crate) fn of(provider: Provider) -> &'static dyn Router {
     match provider {
         Provider::Nginx => &nginx::Nginx,
-        Provider::Kubernetes | Provider::GatewayApiV1 => &kubernetes::Kubernetes,
+        Provider::Kubernetes => &kubernetes::Kubernetes,
+        Provider::GatewayApiV1 => &gateway_api::GatewayApi,
         Provider::PodScaling => &pod_scaling::PodScaling,
     }
 }

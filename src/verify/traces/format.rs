@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::canary::{AlertProvider, Canary, MetricTemplate, Phase};
+use crate::canary::{AlertProvider, MetricTemplate, Phase};
 use crate::k8s::{ConfigMap, Deployment, HorizontalPodAutoscaler, Ingress, Secret};
 
 /// One recorded rollout.

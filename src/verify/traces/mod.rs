@@ -10,7 +10,7 @@ mod world;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -104,7 +104,7 @@ pub fn replay(name: &str, mut reader: impl BufRead) -> Result<Tally, Diagnostic>
     }
 }
 
-fn replay_lines(name: &str, mut reader: impl BufRead + Read) -> Result<Tally, Diagnostic> {
+fn replay_lines(name: &str, mut reader: impl BufRead) -> Result<Tally, Diagnostic> {
     let mut tally = Tally::default();
     let mut line = Vec::new();
     for number in 1.. {

@@ -23,6 +23,13 @@ use crate::time::{Span, Timestamp};
 /// Kubernetes' own annotation of a `kubectl rollout restart`.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
+/// What the present tick's queries and hooks are answered.
+#[derive(Clone, Copy)]
+struct Answers<'t> {
+    metrics: &'t BTreeMap<String, Answer>,
+    hooks: &'t BTreeMap<String, u16>,
+}
+
 /// What one tick asked and told.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
@@ -41,7 +48,7 @@ pub(super) struct TraceWorld<'t> {
     pub(super) target: ObjectRef,
     pub(super) now: Timestamp,
     canary_spec: Value,
-    answers: Option<(&'t BTreeMap<String, Answer>, &'t BTreeMap<String, u16>)>,
+    answers: Option<Answers<'t>>,
     /// Names of the target's templates by their hash.
     revisions: BTreeMap<String, String>,
     /// Payload checksums in order of appearance.
@@ -108,7 +115,7 @@ impl<'t> TraceWorld<'t> {
         hooks: &'t BTreeMap<String, u16>,
         interval: Span,
     ) {
-        self.answers = Some((metrics, hooks));
+        self.answers = Some(Answers { metrics, hooks });
         self.heard = Heard::default();
         self.now += interval;
     }
@@ -294,9 +301,7 @@ impl World for TraceWorld<'_> {
     }
 
     fn query(&mut self, query: &Query) -> Result<Vec<Sample>, QueryError> {
-        let scripted = self
-            .answers
-            .and_then(|(metrics, _)| metrics.get(&query.text));
+        let scripted = self.answers.and_then(|a| a.metrics.get(&query.text));
         let answer = match (scripted, query.source) {
             (Some(answer), _) => answer.clone(),
             (None, QuerySource::Availability) => Answer::Value {
@@ -317,7 +322,7 @@ impl World for TraceWorld<'_> {
 
     fn call(&mut self, hook: &HookCall) -> Result<(), HookError> {
         let path = path(&hook.url);
-        let scripted = self.answers.and_then(|(_, hooks)| hooks.get(path));
+        let scripted = self.answers.and_then(|a| a.hooks.get(path));
         let status = scripted.copied().unwrap_or(404);
         let body = match status {
             204 => String::new(),
