@@ -28,6 +28,8 @@ pub struct Args {
 pub enum Command {
     /// Simulate one rollout and tell its story.
     Simulate(simulate::Simulate),
+    /// Hold recorded truth (Flagger's, Kubernetes', Prometheus') against ours.
+    Verify(verify::Verify),
 }
 
 /// How a result is printed.
@@ -68,6 +70,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let palette = palette(out.is_terminal());
     let result = match args.command {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
+        Command::Verify(args) => verify::run(&args, &mut out),
     };
     let result = result.and_then(|code| {
         out.flush()?;

@@ -13,7 +13,8 @@ use crate::record::Record;
 use crate::report::files::{self, File};
 use crate::report::text::{self, Palette};
 use crate::report::{json, write};
-use crate::scenario::Expect;
+use crate::scenario::{self, Expect, Override};
+use crate::sim;
 use crate::study::expectation::evaluate;
 
 use super::{Format, RulesArg};
@@ -87,10 +88,19 @@ pub struct Rollout {
 
 /// Loads a scenario and simulates it.
 pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
-    let scenario = request.scenario.display();
-    Err(Diagnostic::new(format!(
-        "`{scenario}`: this build reads no scenarios"
-    )))
+    let set = request.set.iter();
+    let overrides: Vec<Override> = set
+        .map(|set| Override {
+            key: set.key.clone(),
+            value: set.value.clone(),
+        })
+        .collect();
+    let mut scenario = scenario::load(&request.scenario, &overrides)?;
+    scenario.run.seed = request.seed.unwrap_or(scenario.run.seed);
+    Ok(Rollout {
+        record: sim::simulate(&scenario),
+        expect: scenario.expect,
+    })
 }
 
 /// Runs the command over what makes a rollout of a request. Files are written before anything is printed, so a reader who

@@ -3,13 +3,16 @@
 //! Exits with 0 when nothing differs, 1 when something does, 2 when a recording cannot be read.
 
 use std::fmt::Display;
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
 
-use crate::diagnostic::Diagnostic;
+use crate::promql::Version;
+use crate::verify::{deployments, hpa, promql, recording, traces};
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -25,7 +28,7 @@ pub enum Part {
     /// The decision engine: traces of Flagger's own controller, tick by tick.
     Traces(Recordings),
     /// The query engine: Prometheus' own test scripts.
-    Promql(Recordings),
+    Promql(Scripts),
     /// The HPA controller: vectors and traces.
     Hpa(Recordings),
     /// The Deployment controller: traces.
@@ -38,51 +41,99 @@ pub struct Recordings {
     /// Files; gzipped ones are read as they are.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// Differences to print; the rest is counted.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub show: usize,
 }
 
-/// What came of one file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Replayed {
-    /// What was compared, in a line: `812 traces, 9876 ticks, 0 mismatches`.
-    pub summary: String,
-    /// Each difference, as it is shown.
-    pub mismatches: Vec<String>,
+/// The scripts to run.
+#[derive(Debug, Args)]
+pub struct Scripts {
+    /// Which cases are in scope; without it all are.
+    #[arg(long, value_name = "SCOPE.json")]
+    pub scope: Option<PathBuf>,
+    /// Whose rules apply.
+    #[arg(long, value_enum, default_value = "3")]
+    pub prometheus_version: PrometheusVersion,
+    /// promqltest scripts.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
 }
 
-impl Replayed {
-    /// What a tally and its mismatches say of themselves.
-    pub fn new<M: Display>(tally: &impl Display, mismatches: &[M]) -> Self {
-        Replayed {
-            summary: tally.to_string(),
-            mismatches: mismatches.iter().map(M::to_string).collect(),
+/// A version of Prometheus, as scenarios spell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrometheusVersion {
+    /// 2.42.
+    #[value(name = "2.42")]
+    V2_42,
+    /// 2.53.
+    #[value(name = "2.53")]
+    V2_53,
+    /// 3.x.
+    #[value(name = "3")]
+    V3,
+}
+
+impl From<PrometheusVersion> for Version {
+    fn from(version: PrometheusVersion) -> Self {
+        match version {
+            PrometheusVersion::V2_42 => Version::V2_42,
+            PrometheusVersion::V2_53 => Version::V2_53,
+            PrometheusVersion::V3 => Version::V3,
         }
     }
 }
 
-/// Replays every file with `replay`.
-pub fn run(
-    recordings: &Recordings,
-    replay: impl Fn(&Path) -> Result<Replayed, Diagnostic>,
+/// Runs the command. The last line says what was compared.
+pub fn run(args: &Verify, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    match &args.part {
+        Part::Traces(recordings) => {
+            let mut all = traces::Tally::default();
+            for file in &recordings.files {
+                all.add(traces::replay_file(file)?);
+            }
+            tell(&all.mismatches, &all, out)
+        }
+        Part::Hpa(recordings) => {
+            let mut all = recording::Tally::default();
+            for file in &recordings.files {
+                all.add(hpa::verify_file(file)?);
+            }
+            tell(&all.mismatches, &all, out)
+        }
+        Part::Deployments(recordings) => {
+            let mut all = recording::Tally::default();
+            for file in &recordings.files {
+                all.add(deployments::verify_file(file)?);
+            }
+            tell(&all.mismatches, &all, out)
+        }
+        Part::Promql(scripts) => {
+            let scope = scripts.scope.as_deref().map(scope).transpose()?;
+            let report = promql::run_files(
+                &scripts.files,
+                scope.as_ref(),
+                scripts.prometheus_version.into(),
+            )?;
+            tell(&report.failures, &report, out)
+        }
+    }
+}
+
+fn scope(file: &Path) -> anyhow::Result<promql::Scope> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    promql::Scope::from_json(&text)
+        .with_context(|| format!("{} is not a scope file", file.display()))
+}
+
+fn tell<M: Display>(
+    differences: &[M],
+    summary: &impl Display,
     out: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
-    let mut differ = 0;
-    for file in &recordings.files {
-        let replayed = replay(file)?;
-        let room = recordings.show.saturating_sub(differ);
-        for mismatch in replayed.mismatches.iter().take(room) {
-            writeln!(out, "{mismatch}")?;
-        }
-        differ += replayed.mismatches.len();
-        writeln!(out, "{}: {}", file.display(), replayed.summary)?;
+    for difference in differences {
+        writeln!(out, "{difference}")?;
     }
-    let hidden = differ.saturating_sub(recordings.show);
-    if hidden > 0 {
-        writeln!(out, "{hidden} more differences: --show {differ} prints all")?;
-    }
-    Ok(if differ == 0 {
+    writeln!(out, "{summary}")?;
+    Ok(if differences.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -134,7 +134,7 @@ impl Autoscaling {
         queue.push(now + pass + self.settings.sync_period, Event::Hpa(index));
         let (reference, controller) = &mut self.controllers[index];
         let Some(Object::HorizontalPodAutoscaler(hpa)) = cluster.get(reference) else {
-            controller.forget();
+            *controller = HpaController::new(self.settings);
             return false;
         };
         let mut hpa = hpa.clone();

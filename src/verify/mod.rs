@@ -1,9 +1,7 @@
-//! Recorded truth held against ours.
+//! Recorded truth held against ours: Flagger's controller, Kubernetes' controllers, Prometheus' own test scripts.
 
-pub mod traces;
 pub mod deployments;
 pub mod hpa;
-pub mod recording;
-//! To come.
-
 pub mod promql;
+pub mod recording;
+pub mod traces;
