@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 /// Events of type `E` in (time, sequence) order.
 #[derive(Clone, Debug)]
-pub struct Queue<E> {
+pub(super) struct Queue<E> {
     heap: BinaryHeap<Reverse<Entry<E>>>,
     sequence: u64,
 }
@@ -23,7 +23,7 @@ struct Entry<E> {
 
 impl<E> Queue<E> {
     /// An empty queue.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Queue {
             heap: BinaryHeap::new(),
             sequence: 0,
@@ -31,7 +31,7 @@ impl<E> Queue<E> {
     }
 
     /// Puts an event in.
-    pub fn push(&mut self, at: Timestamp, event: E) {
+    pub(super) fn push(&mut self, at: Timestamp, event: E) {
         self.sequence += 1;
         self.heap.push(Reverse(Entry {
             at,
@@ -41,12 +41,12 @@ impl<E> Queue<E> {
     }
 
     /// When the next event is due.
-    pub fn next_at(&self) -> Option<Timestamp> {
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
         self.heap.peek().map(|Reverse(entry)| entry.at)
     }
 
     /// Takes the next event out.
-    pub fn pop(&mut self) -> Option<(Timestamp, E)> {
+    pub(super) fn pop(&mut self) -> Option<(Timestamp, E)> {
         self.heap
             .pop()
             .map(|Reverse(entry)| (entry.at, entry.event))

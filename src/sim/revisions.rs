@@ -83,11 +83,6 @@ impl Revisions {
         };
         self.known.iter().position(same).unwrap_or(0)
     }
-
-    /// Name of the version with this number.
-    pub(super) fn name(&self, version: usize) -> &str {
-        &self.known[version].name
-    }
 }
 
 /// The share of requests that a template's `FAIL_RATE` makes fail; what does not read as a share from 0 to 1 fails none.
