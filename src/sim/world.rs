@@ -18,7 +18,7 @@ use super::driver::{Desk, QueryCache, Said};
 use super::event::Event;
 use super::exporter::IngressExporter;
 use super::ingress::{Backend, Group, ScrapeGrid};
-use super::pods::{PodId, Startup};
+use super::pods::{Pod, PodId, Startup};
 use super::queue::Queue;
 use super::recorder::{AfterTick, Recorder, State};
 use super::requests::{PathPlan, RequestPath};
@@ -72,6 +72,8 @@ pub struct World {
     query_latency: Stream,
     /// Percent for primary and canary, as Flagger last reported them.
     weights: (i64, i64),
+    /// When Flagger became Initialized.
+    initialized_at: Option<Timestamp>,
     pub(super) hooks_assumed: BTreeSet<String>,
     pub(super) recorder: Recorder,
 }
@@ -150,6 +152,7 @@ impl World {
             queries: QueryCache::new(promql_options(&scenario.prometheus.version)),
             query_latency: run_seed.stream(Purpose::ControlPlane, 0),
             weights: (100, 0),
+            initialized_at: None,
             hooks_assumed: BTreeSet::new(),
             recorder: Recorder::default(),
             scenario,
@@ -374,6 +377,9 @@ impl World {
         for query in &mut queries {
             query.truth = truth(&query.text, &self.path, query.evaluated_at);
         }
+        if ticked.phase_before == Phase::Initializing && ticked.phase_after != Phase::Initializing {
+            self.initialized_at = Some(now);
+        }
         if ticked.decision == Decision::Detected && self.recorder.detected_at().is_none() {
             self.path.start_totals(nanos(now));
         }
@@ -500,19 +506,16 @@ impl World {
 
     fn with_groups(&self, pods: &[PodId], alternative: bool) -> Vec<(PodIx, Group)> {
         let target = &self.routing.target().name;
-        // Before Flagger has made a primary, the target's pods are the primary to everyone.
-        let canary_exists = self.cluster.get(self.routing.primary()).is_some();
+        // The target's pods are the primary to everyone until Flagger has made one; the canary's are those made since.
+        let of_canary = |pod: &Pod| {
+            pod.revision.deployment == *target
+                && self
+                    .initialized_at
+                    .is_some_and(|initialized| pod.created >= initialized)
+        };
         let group = |pod: &PodId| {
-            let of_target = self
-                .workloads
-                .pods
-                .get(*pod)
-                .is_some_and(|p| p.revision.deployment == *target);
-            label_group(
-                self.scenario.ingress.attribution,
-                alternative,
-                canary_exists && of_target,
-            )
+            let canary_pod = self.workloads.pods.get(*pod).is_some_and(of_canary);
+            label_group(self.scenario.ingress.attribution, alternative, canary_pod)
         };
         pods.iter()
             .filter_map(|pod| Some((*self.on_path.get(pod)?, group(pod))))
