@@ -4,6 +4,7 @@ use super::{Case, finding};
 use crate::engine::Bound;
 use crate::record::{Finding, QueryRecord};
 use crate::scenario::Attribution;
+use crate::sim::routing::Entry;
 use crate::sim::truth::metric_window;
 use crate::time::Timestamp;
 
@@ -53,6 +54,10 @@ pub(super) fn diluted(case: &Case<'_>) -> Option<Finding> {
 
 /// One failing request is more than the bound allows.
 pub(super) fn too_few_requests(case: &Case<'_>) -> Option<Finding> {
+    // Where nothing is counted at all, traffic is not what is missing.
+    if case.entry != Entry::Recorded || !case.scenario.prometheus.service_monitor {
+        return None;
+    }
     let (at, query) = case
         .queries()
         .find(|(_, query)| !query.passed && is_success_rate(query))?;
