@@ -123,8 +123,17 @@ fn text(node: &Node, key: &str) -> Result<String, Diagnostic> {
 }
 
 fn syntax(source: &Arc<SourceText>, error: &Error) -> Diagnostic {
-    let whole = error.without_snippet().to_string();
-    let what = match error.without_snippet() {
+    let diagnostic = Diagnostic::new(format!("not readable as YAML: {}", fault(error)));
+    match error.location() {
+        Some(location) => diagnostic.at(source, range(&source.text, &location)),
+        None => diagnostic.at(source, 0..0),
+    }
+}
+
+/// The library speaks to programmers; where that shows, this speaks to the user.
+fn fault(error: &Error) -> String {
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => fault(error),
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key `{}` is given twice", key.escape_debug())
         }
@@ -137,16 +146,14 @@ fn syntax(source: &Arc<SourceText>, error: &Error) -> Diagnostic {
             }
             _ => "its anchors and aliases are more than are followed".to_owned(),
         },
-        Error::AliasError { msg, .. } if msg.contains("limit exceeded") => {
+        Error::AliasReplayLimitExceeded { .. } => {
             format!("its aliases stand for more than {MAX_NODES} values")
         }
-        // The library ends its sentence with the position, which the snippet shows.
-        _ => whole.split(" at line ").next().unwrap_or(&whole).to_owned(),
-    };
-    let diagnostic = Diagnostic::new(format!("not readable as YAML: {what}"));
-    match error.location() {
-        Some(location) => diagnostic.at(source, range(&source.text, &location)),
-        None => diagnostic.at(source, 0..0),
+        other => {
+            // It ends with the position, which the snippet shows.
+            let whole = other.to_string();
+            whole.split(" at line ").next().unwrap_or(&whole).to_owned()
+        }
     }
 }
 
