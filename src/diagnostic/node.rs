@@ -41,6 +41,9 @@ pub enum Content {
     Table(Vec<(Key, Node)>),
     /// What no key takes, named: a date, an infinite number.
     Foreign(&'static str),
+    /// A value written without quotes where there is no other way to say which it is, as on the command line: this text
+    /// where a string is wanted, else this value.
+    Bare(String, Box<Content>),
 }
 
 /// A key of a table and where it was written.
@@ -118,7 +121,11 @@ impl Node {
 
     /// As JSON. What JSON cannot hold is refused where it stands.
     pub fn to_json(&self) -> Result<Value, Diagnostic> {
-        Ok(match &self.content {
+        let content = match &self.content {
+            Content::Bare(_, value) => value,
+            other => other,
+        };
+        Ok(match content {
             Content::Null => Value::Null,
             Content::Bool(b) => Value::Bool(*b),
             Content::Number(n) => Value::Number(n.clone()),
@@ -134,9 +141,10 @@ impl Node {
                 .into(),
             Content::Foreign(what) => {
                 return Err(Diagnostic::new(format!("{what} cannot stand here"))
-                    .at(&self.place.0, self.place.1.clone())
+                    .at_place(&self.place)
                     .help("write it as a string"));
             }
+            Content::Bare(text, _) => Value::String(text.clone()),
         })
     }
 
