@@ -5,17 +5,17 @@
 //!
 //! [`node`] holds values read from such a text together with their places, and turns them into typed ones.
 
-pub mod nearest;
-pub mod node;
-mod read;
-
-pub use node::{Content, Key, Node, Place};
-
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+pub mod nearest;
+pub mod node;
+mod read;
+
+pub use node::{Content, Key, Node, Place};
 
 /// A text the user wrote, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -76,7 +76,9 @@ fn set_changes_one_value_and_takes_bare_words_as_strings() {
         &[
             set("traffic.rate", "50/s"),
             set("run.seed", "7"),
-            set("versions.v2.env.FAIL_RATE", "\"0.05\""),
+            set("versions.v2.env.FAIL_RATE", "0.05"),
+            set("title", "a drill"),
+            set("prometheus.version", "2.53"),
             set("events.0.at", "30s"),
             set(
                 "canary.spec.analysis.metrics.request-success-rate.thresholdRange.min",
@@ -87,6 +89,8 @@ fn set_changes_one_value_and_takes_bare_words_as_strings() {
     .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(changed.traffic.rate[0].per_second, 50.0);
     assert_eq!(changed.run.seed, 7);
+    assert_eq!(changed.title, "a drill");
+    assert_eq!(changed.prometheus.version, "2.53");
     assert_eq!(changed.versions["v2"].env["FAIL_RATE"], "0.05");
     assert_eq!(changed.events[0].at.as_millis(), 30_000);
     let analysis = changed.manifests.canary.spec.analysis.unwrap();
@@ -132,4 +136,66 @@ sum(
     };
     assert_eq!(query("nginx-request-success-rate"), success_rate);
     assert_eq!(query("nginx-request-duration"), duration);
+}
+
+/// A folder with the runbook's manifests under `manifests/apps/shop` and a scenario under `drills`.
+fn elsewhere(scenario: &str) -> (tempfile::TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let manifests = root.path().join("manifests/apps/shop");
+    std::fs::create_dir_all(&manifests).unwrap();
+    for entry in std::fs::read_dir(folder().join("load-harness")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, manifests.join(path.file_name().unwrap())).unwrap();
+    }
+    let path = root.path().join("drills/one.toml");
+    std::fs::create_dir(root.path().join("drills")).unwrap();
+    std::fs::write(&path, scenario).unwrap();
+    (root, path)
+}
+
+#[test]
+fn manifests_are_found_relative_to_the_scenario() {
+    for pattern in [
+        "../manifests/apps/shop/*.yaml",
+        "../manifests/**/*.yaml",
+        "./../manifests/a*s/????/*.y*ml",
+    ] {
+        let (_root, path) = elsewhere(&format!("manifests = [\"{pattern}\"]"));
+        let loaded = scenario::load(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(loaded.name, "one");
+        assert_eq!(loaded.manifests.metric_templates.len(), 2);
+    }
+}
+
+#[test]
+fn a_file_that_two_patterns_match_counts_once() {
+    let (_root, path) = elsewhere(
+        "manifests = [\"../manifests/**/*.yaml\", \"../manifests/apps/shop/canary.yaml\"]",
+    );
+    scenario::load(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let message = |path: &Path| scenario::load(path, &[]).unwrap_err().message;
+    let root = tempfile::tempdir().unwrap();
+    let missing = root.path().join("missing.toml");
+    assert_eq!(
+        message(&missing),
+        format!(
+            "the scenario `{}` cannot be read: there is no such file",
+            missing.display()
+        )
+    );
+    assert!(message(root.path()).ends_with("it is not a file"));
+    let binary = root.path().join("binary.toml");
+    std::fs::write(&binary, b"title = \"\xff\"").unwrap();
+    assert!(message(&binary).ends_with("it is not UTF-8 text from byte 9 on"));
+    let (_root, path) = elsewhere("manifests = [\"../manifests/apps/shop/gone.yaml\"]");
+    let shown = scenario::load(&path, &[]).unwrap_err().render();
+    assert!(shown.contains("one.toml:1:14"), "{shown}");
+    assert!(
+        shown.contains("no file matches `../manifests/apps/shop/gone.yaml`"),
+        "{shown}"
+    );
 }

@@ -41,6 +41,9 @@ pub enum Content {
     Table(Vec<(Key, Node)>),
     /// What no key takes, named: a date, an infinite number.
     Foreign(&'static str),
+    /// A value written without quotes where there is no other way to say which it is, as on the command line: this text
+    /// where a string is wanted, else this value.
+    Bare(String, Box<Content>),
 }
 
 /// A key of a table and where it was written.
@@ -118,7 +121,11 @@ impl Node {
 
     /// As JSON. What JSON cannot hold is refused where it stands.
     pub fn to_json(&self) -> Result<Value, Diagnostic> {
-        Ok(match &self.content {
+        let content = match &self.content {
+            Content::Bare(_, value) => value,
+            other => other,
+        };
+        Ok(match content {
             Content::Null => Value::Null,
             Content::Bool(b) => Value::Bool(*b),
             Content::Number(n) => Value::Number(n.clone()),
@@ -134,9 +141,10 @@ impl Node {
                 .into(),
             Content::Foreign(what) => {
                 return Err(Diagnostic::new(format!("{what} cannot stand here"))
-                    .at(&self.place.0, self.place.1.clone())
+                    .at_place(&self.place)
                     .help("write it as a string"));
             }
+            Content::Bare(text, _) => Value::String(text.clone()),
         })
     }
 
@@ -221,4 +229,81 @@ fn steps(pointer: &str) -> impl Iterator<Item = String> + '_ {
         .split('/')
         .skip(1)
         .map(|step| step.replace("~1", "/").replace("~0", "~"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(json: &Value) -> Node {
+        let place = (SourceText::new("json", json.to_string()), 0..0);
+        let content = match json {
+            Value::Null => Content::Null,
+            Value::Bool(b) => Content::Bool(*b),
+            Value::Number(n) => Content::Number(n.clone()),
+            Value::String(text) => Content::Text(text.clone()),
+            Value::Array(elements) => Content::List(elements.iter().map(node).collect()),
+            Value::Object(entries) => {
+                let entries = entries.iter().map(|(name, value)| {
+                    let (name, place) = (name.clone(), place.clone());
+                    (Key { name, place }, node(value))
+                });
+                Content::Table(entries.collect())
+            }
+        };
+        Node { content, place }
+    }
+
+    #[test]
+    fn patches_merge_tables_and_name_elements() {
+        use serde_json::json;
+        let list = json!({ "l": [{ "name": "a", "x": 1 }, { "name": "b", "x": 2 }] });
+        for (target, patch, expected) in [
+            (
+                json!({ "a": 1, "b": { "c": 2 } }),
+                json!({ "b": { "d": 3 } }),
+                json!({ "a": 1, "b": { "c": 2, "d": 3 } }),
+            ),
+            (
+                json!({ "a": [1, 2] }),
+                json!({ "a": [3] }),
+                json!({ "a": [3] }),
+            ),
+            (
+                json!({ "a": 1 }),
+                json!({ "a": { "b": 2 } }),
+                json!({ "a": { "b": 2 } }),
+            ),
+            (
+                json!({ "a": { "b": 2 } }),
+                json!({ "a": 1 }),
+                json!({ "a": 1 }),
+            ),
+            (
+                list.clone(),
+                json!({ "l": { "b": { "x": 5 } } }),
+                json!({ "l": [{ "name": "a", "x": 1 }, { "name": "b", "x": 5 }] }),
+            ),
+            (
+                list.clone(),
+                json!({ "l": { "0": { "name": "c" } } }),
+                json!({ "l": [{ "name": "c", "x": 1 }, { "name": "b", "x": 2 }] }),
+            ),
+        ] {
+            let mut patched = node(&target);
+            patched.patch(&node(&patch)).unwrap();
+            assert_eq!(patched.to_json().unwrap(), expected, "{target} {patch}");
+        }
+        let refused = node(&list).patch(&node(&json!({ "l": { "2": {} } })));
+        assert_eq!(refused.unwrap_err().message, "the list has no element `2`");
+    }
+
+    #[test]
+    fn pointers_are_those_of_rfc_6901() {
+        let tree = node(&serde_json::json!({ "a/b": [{ "~": 7 }] }));
+        let found = tree.pointer("/a~1b/0/~0").unwrap().to_json().unwrap();
+        assert_eq!(found, 7);
+        assert!(tree.pointer("/a~1b/1").is_none());
+        assert!(tree.pointer("/a").is_none());
+    }
 }

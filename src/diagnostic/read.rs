@@ -249,6 +249,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 left: entries.iter(),
                 value: None,
             }),
+            Content::Bare(_, value) => Reader(&Node {
+                content: Content::clone(value),
+                place: place.clone(),
+            })
+            .deserialize_any(visitor),
             Content::Foreign(what) => {
                 Err(ReadError::invalid_type(Unexpected::Other(what), &visitor))
             }
@@ -279,7 +284,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     ) -> Result<V::Value, ReadError> {
         let Node { content, place } = self.0;
         match content {
-            Content::Text(text) => visitor.visit_enum(StrDeserializer::new(text)),
+            Content::Text(text) | Content::Bare(text, _) => {
+                visitor.visit_enum(StrDeserializer::new(text))
+            }
             Content::Table(entries) => match entries.as_slice() {
                 [entry] => visitor.visit_enum(Variant(entry)),
                 _ => Err(ReadError::custom(format!(
@@ -290,6 +297,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             _ => Err(ReadError::custom(format!("must be {}", one_of(variants)))),
         }
         .map_err(|e: ReadError| e.at(place))
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match &self.0.content {
+            Content::Bare(text, _) => visitor.visit_str(text),
+            _ => self.deserialize_any(visitor),
+        }
     }
 
     /// serde would take a list for a struct, field by field; no one means that.
@@ -312,7 +326,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit
         unit_struct seq tuple tuple_struct map identifier
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Location, Spanned};
 
 use crate::diagnostic::{Content, Diagnostic, Key, Node, Place, SourceText};
@@ -67,7 +68,7 @@ impl Document {
 pub fn read(source: &Arc<SourceText>) -> Result<Vec<Document>, Diagnostic> {
     if source.text.len() > MAX_FILE_BYTES {
         return Err(Diagnostic::new(format!(
-            "{} has {} bytes; manifests may have {MAX_FILE_BYTES}",
+            "`{}` has {} bytes; at most {MAX_FILE_BYTES} are read",
             source.name,
             source.text.len()
         )));
@@ -122,19 +123,37 @@ fn text(node: &Node, key: &str) -> Result<String, Diagnostic> {
 }
 
 fn syntax(source: &Arc<SourceText>, error: &Error) -> Diagnostic {
-    let whole = error.without_snippet().to_string();
-    let what = match error.without_snippet() {
+    let diagnostic = Diagnostic::new(format!("not readable as YAML: {}", fault(error)));
+    match error.location() {
+        Some(location) => diagnostic.at(source, range(&source.text, &location)),
+        None => diagnostic.at(source, 0..0),
+    }
+}
+
+/// The library speaks to programmers; where that shows, this speaks to the user.
+fn fault(error: &Error) -> String {
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => fault(error),
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key `{}` is given twice", key.escape_debug())
         }
         Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias leads to itself".to_owned(),
-        // The library ends its sentence with the position, which the snippet shows.
-        _ => whole.split(" at line ").next().unwrap_or(&whole).to_owned(),
-    };
-    let diagnostic = Diagnostic::new(format!("not readable as YAML: {what}"));
-    match error.location() {
-        Some(location) => diagnostic.at(source, range(&source.text, &location)),
-        None => diagnostic.at(source, 0..0),
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Depth { .. } => format!("it nests more than {MAX_DEPTH} deep"),
+            BudgetBreach::Documents { .. } => format!("it has more than {MAX_DOCUMENTS} documents"),
+            BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => {
+                format!("it has more than {MAX_NODES} values")
+            }
+            _ => "its anchors and aliases are more than are followed".to_owned(),
+        },
+        Error::AliasReplayLimitExceeded { .. } => {
+            format!("its aliases stand for more than {MAX_NODES} values")
+        }
+        other => {
+            // It ends with the position, which the snippet shows.
+            let whole = other.to_string();
+            whole.split(" at line ").next().unwrap_or(&whole).to_owned()
+        }
     }
 }
 
@@ -262,5 +281,103 @@ impl<'de> Visitor<'de> for YamlVisitor {
             table.push(entry);
         }
         Ok(Yaml::Table(table))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn documents(text: &str) -> Result<Vec<Document>, Diagnostic> {
+        read(&SourceText::new("a.yaml", text))
+    }
+
+    fn message(text: &str) -> String {
+        documents(text).expect_err("a mistake").message
+    }
+
+    #[test]
+    fn a_file_holds_many_objects_and_empty_documents_count_for_nothing() {
+        let found = documents(
+            "---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n\
+             apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: b}}\n\
+             - {apiVersion: v1, kind: ConfigMap, metadata: {name: c}}\n",
+        )
+        .unwrap();
+        let names: Vec<_> = found.iter().map(|d| (&*d.kind, &*d.name)).collect();
+        assert_eq!(
+            names,
+            [("Service", "a"), ("Secret", "b"), ("ConfigMap", "c")]
+        );
+        assert!(documents("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn scalars_are_read_as_kubectl_reads_them() {
+        let text = "apiVersion: v1\nkind: X\na: yes\nb: 0755\nc: 1e3\nd: \"0755\"\ne: null\nf: 2024-01-01\n";
+        let found = documents(text).unwrap();
+        assert_eq!(
+            found[0].node.to_json().unwrap(),
+            serde_json::json!({
+                "apiVersion": "v1", "kind": "X", "a": true, "b": 493, "c": 1000.0, "d": "0755", "f": "2024-01-01",
+            })
+        );
+    }
+
+    #[test]
+    fn a_pointer_leads_to_the_text_or_to_the_nearest_part_above() {
+        let text = "apiVersion: v1\nkind: X\nspec:\n  list:\n  - name: \"é\"\n    value: 3\n";
+        let found = documents(text).unwrap();
+        let at = |pointer: &str| {
+            let (source, range) = found[0].place_of(pointer);
+            source.text[range].to_owned()
+        };
+        for (pointer, expected) in [
+            ("/spec/list/0/name", "\"é\""),
+            ("/spec/list/0/value", "3"),
+            ("/spec/list/0/missing", "name"),
+            ("/spec/list/7", "list"),
+            ("/spec/other", "spec"),
+            ("", "apiVersion"),
+        ] {
+            assert_eq!(at(pointer), expected, "{pointer}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_followed_but_not_into_a_flood() {
+        let text = "apiVersion: v1\nkind: X\na: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}\n";
+        let found = documents(text).unwrap();
+        let json = found[0].node.to_json().unwrap();
+        assert_eq!(json["b"], serde_json::json!({ "x": 1 }));
+        assert_eq!(json["c"], serde_json::json!({ "x": 1, "y": 2 }));
+
+        let mut flood = String::from("apiVersion: v1\nkind: X\nl0: &l0 [1,1,1,1,1,1,1,1,1,1]\n");
+        for level in 1..10 {
+            let below = format!("*l{}", level - 1);
+            let list = vec![below; 10].join(",");
+            flood.push_str(&format!("l{level}: &l{level} [{list}]\n"));
+        }
+        assert_eq!(
+            message(&flood),
+            "not readable as YAML: its aliases stand for more than 200000 values"
+        );
+    }
+
+    #[test]
+    fn limits_are_refused_in_words() {
+        let (open, close) = ("[".repeat(70), "]".repeat(70));
+        let deep = format!("apiVersion: v1\nkind: X\na: {open}{close}");
+        let many = "apiVersion: v1\nkind: X\n---\n".repeat(MAX_DOCUMENTS + 1);
+        let wide = format!("apiVersion: v1\nkind: X\na: [{}1]", "1,".repeat(MAX_NODES));
+        for (text, expected) in [
+            (deep, "it nests more than 64 deep"),
+            (many, "it has more than 1000 documents"),
+            (wide, "it has more than 200000 values"),
+        ] {
+            assert_eq!(message(&text), format!("not readable as YAML: {expected}"));
+        }
+        let large = " ".repeat(MAX_FILE_BYTES + 1);
+        assert!(message(&large).contains("at most"), "{}", message(&large));
     }
 }

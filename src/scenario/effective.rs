@@ -5,7 +5,7 @@ mod versions;
 
 pub(super) use versions::is_fraction;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::Files;
 use super::model::{
@@ -55,6 +55,12 @@ pub(super) fn effective(
     let events = reading.events(&file, &versions, horizon)?;
     let expect = reading.expect(&file)?;
     let manifests = manifests()?;
+    let pushed = events.iter().filter_map(|event| match &event.action {
+        Action::Push(version) => Some(version),
+        Action::Annotate(_) => None,
+    });
+    let used: BTreeSet<&String> = pushed.chain([&initial_version]).collect();
+    reading.distinct(&used, &versions, &manifests.deployment.spec.template)?;
     let provider = reading.provider(&file, &manifests)?;
     let run = Run {
         seed: file.run.seed.unwrap_or(1),

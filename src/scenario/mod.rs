@@ -1,6 +1,6 @@
 //! The scenario: what is simulated, as effective values with every default filled in.
 //!
-//! [`Scenario`] is what the simulator reads and what a record keeps. `schema` is the TOML a user wrote, [`load`](load()) reads it,
+//! [`Scenario`] is what the simulator reads and what a record keeps. `schema` is the TOML a user wrote, [`fn@load`] reads it,
 //! joins it with the manifests it points at and fills in what was not said; every mistake is answered with a place in the file.
 
 mod admission;

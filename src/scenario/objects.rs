@@ -4,6 +4,8 @@
 //! Follows the API types' own defaulting (`pkg/apis/apps/v1/defaults.go`, `pkg/apis/autoscaling/v2/defaults.go` of Kubernetes),
 //! as far as some modelled controller reads the field.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -23,6 +25,8 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
             Err(reason) => manifests.left_out.push(left_out(&document, reason)),
         }
     }
+
+    given_once(&known)?;
 
     let canary = pick_canary(scenario, &mut known)?;
     manifests.left_out.extend(crd::dropped_keys(&canary)?);
@@ -129,6 +133,28 @@ impl Manifests {
             .chain(secrets)
             .chain(hpas)
     }
+}
+
+/// In a cluster the later text would win; among files no one can see which is the later.
+fn given_once(documents: &[Document]) -> Result<(), Diagnostic> {
+    let mut seen = BTreeMap::new();
+    for document in documents {
+        let identity = (&document.kind, namespace_of(document), &document.name);
+        if let Some((source, range)) = seen.insert(identity, document.place_of("/metadata/name")) {
+            return Err(Diagnostic::new(format!(
+                "the {} `{}` is given twice",
+                document.kind, document.name
+            ))
+            .at_place(&document.place_of("/metadata/name"))
+            .label("the second time")
+            .help(format!(
+                "the first is at {}:{}; name one of the files in `manifests`",
+                source.name,
+                source.line_column(range.start).0
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The one Canary, with the scenario's `[canary]` laid over.

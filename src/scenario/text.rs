@@ -13,7 +13,7 @@ use crate::diagnostic::{Content, Diagnostic, Key, Node, SourceText};
 pub struct Override {
     /// The key as in the file, with dots: `traffic.rate`, `versions.v2.env.FAIL_RATE`, `events.0.at`.
     pub key: String,
-    /// A TOML value; what is none is taken as a string.
+    /// A TOML value; what is none is taken as a string, and so is a bare number where the key wants a string.
     pub value: String,
 }
 
@@ -64,8 +64,14 @@ pub(super) fn set(document: &mut Node, change: &Override) -> Result<(), Diagnost
         shift: change.key.len() + 1,
     };
     let value_range = 0..change.value.len();
-    let value = match DeValue::parse(&change.value) {
-        Ok(value) => at.value(&value),
+    let value = match DeValue::parse(&change.value).map(|value| at.value(&value)) {
+        Ok(value) => match value.content {
+            Content::Text(_) | Content::List(_) | Content::Table(_) => value,
+            scalar => at.node(
+                value_range,
+                Content::Bare(change.value.clone(), Box::new(scalar)),
+            ),
+        },
         Err(_) => at.node(value_range, Content::Text(change.value.clone())),
     };
     let patch = path.into_iter().rev().fold(value, |inner, key| Node {

@@ -1,9 +1,10 @@
 //! `[versions.NAME]`: what each says, what it inherits, what nobody said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reading, escaped};
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::k8s::PodTemplate;
 use crate::scenario::model::{Distribution, Version};
 use crate::scenario::schema::{
     DistributionKeys, DistributionShape, Exponential, File, Lognormal, Uniform, VersionKeys,
@@ -178,6 +179,41 @@ impl Reading<'_> {
                 .help("swap them")),
             found => Ok(found),
         }
+    }
+
+    /// Versions that run must differ in their pod template, or nothing could tell which of them a pod is.
+    pub(super) fn distinct(
+        &self,
+        used: &BTreeSet<&String>,
+        versions: &BTreeMap<String, Version>,
+        manifest: &PodTemplate,
+    ) -> Result<(), Diagnostic> {
+        let mut seen: Vec<(&str, PodTemplate)> = Vec::new();
+        for name in used {
+            let version = &versions[*name];
+            let mut template = manifest.clone();
+            if let Some(image) = &version.image {
+                template.set_image(image);
+            }
+            for (variable, value) in &version.env {
+                template.set_env(variable, value);
+            }
+            let twin = seen
+                .iter()
+                .find(|(other, same)| *same == template && versions[*other] != *version);
+            if let Some((other, _)) = twin {
+                return Err(self
+                    .refuse(
+                        &format!("/versions/{}", escaped(name)),
+                        format!("the versions `{other}` and `{name}` have the same pod template"),
+                    )
+                    .help(format!(
+                        "Flagger compares templates and would see no new revision: give `{name}` another `image` or `env`"
+                    )));
+            }
+            seen.push((name, template));
+        }
+        Ok(())
     }
 
     /// One sentence for each workload value that some version leaves unsaid.
