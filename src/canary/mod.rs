@@ -2,6 +2,8 @@
 //!
 //! Follows `pkg/apis/flagger/v1beta1/` of Flagger v1.44.0. Only the fields that some modelled provider reads are here.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 pub mod alert_provider;
 pub mod dialect;
 pub mod metric_template;

@@ -12,6 +12,8 @@
 //! - Whatever the engine asks is answered at once, failures included; what a failure means is decided here.
 //! - Notices arrive in the order in which Flagger would have emitted them.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod alert;
 mod analysis;
 mod autoscaler;

@@ -30,6 +30,8 @@
 //! (its group, its matching key, its name dropped) is looked up once per set and remembered. Nothing here reads a clock, a
 //! file or a random number, and all mathematics comes from `libm`, so that an answer has the same bits on every machine.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod ast;
 mod check;
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //!
 //! What is a model and not a reproduction, such as service times and start-up times, is a named distribution of the scenario.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod autoscaling;
 pub mod clock;
 pub mod deployment;

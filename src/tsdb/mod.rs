@@ -23,6 +23,8 @@
 //! (gap or stale marker) and at which its value fell, so that `increase` over a window without either is two reads.
 //! Rows older than the retention are dropped. Evaluation knows none of this but the [`Queryable`] trait.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod labels;
 mod matcher;
 mod queryable;
