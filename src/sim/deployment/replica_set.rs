@@ -4,12 +4,13 @@
 //! `pkg/controller/controller_utils.go` (`ActivePodsWithRanks`), of Kubernetes v1.36.3.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::PodAction;
 use crate::k8s::api_time;
 use crate::sim::names::pod_uid;
-use crate::sim::pods::{Deletion, Pod, PodId, PodPhase, PodSet, Revision};
+use crate::sim::pods::{Deletion, NodeId, Pod, PodId, PodPhase, PodSet, Revision};
 use crate::time::{Span, Timestamp};
 
 /// Pods made or deleted in one sync at most (`BurstReplicas`).
@@ -119,13 +120,33 @@ impl ReplicaSet {
 
     /// The pods that a scale-down takes, in the order it takes them.
     fn first_to_go(&self, pods: &PodSet, n: usize, now: Timestamp) -> Vec<PodId> {
+        let neighbours = self.pods_by_node(pods);
         let active = pods.of_revision(&self.revision).filter(|p| p.is_active());
         let mut candidates: Vec<(GoesFirst, PodId)> = active
-            .map(|pod| (GoesFirst::of(pod, pods, now), pod.id))
+            .map(|pod| {
+                let neighbours = pod.node.map_or(0, |node| neighbours[&node]);
+                (GoesFirst::of(pod, neighbours, now), pod.id)
+            })
             .collect();
         candidates.sort();
         candidates.truncate(n);
         candidates.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Active pods of the Deployment on each node (`getPodsRankedByRelatedPodsOnSameNode`).
+    fn pods_by_node(&self, pods: &PodSet) -> BTreeMap<NodeId, usize> {
+        let Revision {
+            namespace,
+            deployment,
+            ..
+        } = &*self.revision;
+        let mut counts = BTreeMap::new();
+        for pod in pods.of_deployment(namespace, deployment) {
+            if let Some(node) = pod.node.filter(|_| pod.is_active()) {
+                *counts.entry(node).or_default() += 1;
+            }
+        }
+        counts
     }
 }
 
@@ -154,29 +175,19 @@ struct GoesFirst {
 }
 
 impl GoesFirst {
-    fn of(pod: &Pod, pods: &PodSet, now: Timestamp) -> Self {
+    fn of(pod: &Pod, neighbours: usize, now: Timestamp) -> Self {
         let ready_since = pod.ready.filter(|_| pod.is_ready());
         GoesFirst {
             scheduled: pod.node.is_some(),
             running: pod.phase != PodPhase::Pending,
             ready: ready_since.is_some(),
-            neighbours: Reverse(neighbours(pod, pods)),
+            neighbours: Reverse(neighbours),
             ready_for: ready_since.map_or(0, |r| age_bucket(now - r.last_transition)),
             restarts: Reverse(pod.restarts),
             age: age_bucket(now - api_time(pod.created)),
             uid: pod_uid(&pod.revision.replica_set, pod.id.0),
         }
     }
-}
-
-/// Active pods of the same Deployment on the same node, itself included (`getPodsRankedByRelatedPodsOnSameNode`).
-fn neighbours(pod: &Pod, pods: &PodSet) -> usize {
-    if pod.node.is_none() {
-        return 0;
-    }
-    pods.of_deployment(&pod.revision.namespace, &pod.revision.deployment)
-        .filter(|other| other.is_active() && other.node == pod.node)
-        .count()
 }
 
 /// Ages are told apart by the logarithm of their nanoseconds only (`logarithmicRankDiff`).
@@ -189,8 +200,6 @@ fn age_bucket(age: Span) -> i8 {
 mod tests {
     use super::*;
     use crate::k8s::PodTemplate;
-    use crate::sim::pods::NodeId;
-    use std::collections::BTreeMap;
 
     const NOW: Timestamp = Timestamp::from_secs(1000);
 
