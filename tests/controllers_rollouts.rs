@@ -4,7 +4,7 @@ use rand_xoshiro::rand_core::Rng;
 use rollcast::k8s::{Deployment, Strategy};
 use rollcast::seed::{Purpose, RunSeed, Stream};
 use rollcast::sim::deployment::{Bounds, DeploymentController, PodAction, Synced};
-use rollcast::sim::pods::{NodeId, Pod, PodId, PodPhase, PodSet};
+use rollcast::sim::pods::{NodeId, Pod, PodId, PodPhase, PodSet, Revision};
 use rollcast::time::{Span, Timestamp};
 use serde_json::json;
 
@@ -130,6 +130,89 @@ impl Cluster {
         }
         self.settle();
     }
+}
+
+/// `replicas` ready pods of v1, and v2 just pushed.
+fn pushed(replicas: i32) -> (Deployment, DeploymentController, PodSet) {
+    let mut deployment = Deployment::default();
+    deployment.metadata.name = "app".to_owned();
+    deployment.metadata.generation = 1;
+    deployment.spec.replicas = Some(replicas);
+    deployment.spec.template.0 = json!({ "spec": { "containers": [{ "image": "v1" }] } });
+    let (mut controller, mut pods) = (DeploymentController::new(), PodSet::new());
+    controller.sync(&mut deployment, &mut pods, Timestamp::ZERO);
+    make_ready(&mut pods, usize::MAX, Timestamp::from_secs(1));
+    controller.sync(&mut deployment, &mut pods, Timestamp::from_secs(1));
+    deployment.spec.template.set_image("v2");
+    deployment.metadata.generation = 2;
+    (deployment, controller, pods)
+}
+
+/// Makes so many pods ready, oldest first.
+fn make_ready(pods: &mut PodSet, n: usize, now: Timestamp) {
+    let waiting = pods.iter().filter(|p| p.is_active() && !p.is_ready());
+    let ids: Vec<PodId> = waiting.map(|p| p.id).take(n).collect();
+    for id in ids {
+        pods.scheduled(id, NodeId(0), now);
+        pods.running(id, now);
+        pods.ready(id, now);
+    }
+}
+
+#[test]
+fn four_replicas_at_25_percent_are_replaced_one_ready_pod_at_a_time() {
+    let (mut deployment, mut controller, mut pods) = pushed(4);
+    let mut steps = Vec::new();
+    for second in 2..6 {
+        let now = Timestamp::from_secs(second);
+        let synced = controller.sync(&mut deployment, &mut pods, now);
+        let hash = |r: &Revision| format!("app-{}", r.template.image().unwrap());
+        let messages = synced.sizes.iter().filter_map(|size| {
+            let message = size.message()?;
+            Some(message.replace(&size.revision.replica_set, &hash(&size.revision)))
+        });
+        steps.push(messages.collect::<Vec<_>>());
+        make_ready(&mut pods, 1, now);
+    }
+    assert_eq!(
+        steps,
+        [
+            vec![
+                "Scaled up replica set app-v2 from 0 to 1",
+                "Scaled down replica set app-v1 from 4 to 3",
+                "Scaled up replica set app-v2 from 1 to 2",
+            ],
+            vec![
+                "Scaled down replica set app-v1 from 3 to 2",
+                "Scaled up replica set app-v2 from 2 to 3",
+            ],
+            vec![
+                "Scaled down replica set app-v1 from 2 to 1",
+                "Scaled up replica set app-v2 from 3 to 4",
+            ],
+            vec!["Scaled down replica set app-v1 from 1 to 0"],
+        ]
+    );
+}
+
+#[test]
+fn a_stuck_rollout_asks_to_be_woken_a_second_after_its_deadline() {
+    let (mut deployment, mut controller, mut pods) = pushed(1);
+    deployment.spec.progress_deadline_seconds = Some(60);
+    let pushed_at = Timestamp::from_millis(2700);
+    controller.sync(&mut deployment, &mut pods, pushed_at);
+    let wake = controller.next_wake().expect("there is a deadline");
+    assert_eq!(wake, Timestamp::from_secs(2 + 60 + 1));
+    controller.sync(&mut deployment, &mut pods, wake);
+    let conditions = &deployment.status.conditions;
+    let progressing = conditions.iter().find(|c| c.kind == "Progressing").unwrap();
+    assert_eq!(progressing.reason, "ProgressDeadlineExceeded");
+    assert_eq!(progressing.last_update_time, Some(wake));
+    assert_eq!(
+        controller.next_wake(),
+        None,
+        "there is nothing more to wait for"
+    );
 }
 
 #[test]

@@ -188,3 +188,93 @@ impl MetricsServer {
 fn saturate(n: u128) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POD: PodId = PodId(0);
+
+    /// A container started at 0 that uses a fifth of a core.
+    fn sample(container: &str, started: i64, at: i64) -> ContainerSample {
+        let age = at - started;
+        ContainerSample {
+            pod: POD,
+            container: container.to_owned(),
+            started: Timestamp::from_secs(started),
+            at: Timestamp::from_secs(at),
+            cpu_nanos: (age * 200_000_000) as u64,
+            memory_bytes: 1000,
+        }
+    }
+
+    fn server() -> MetricsServer {
+        MetricsServer::new(MetricsServer::SHIPPED_RESOLUTION)
+    }
+
+    /// Scrapes one container at these times; says after each the window served, in seconds.
+    fn windows(started: i64, times: &[i64]) -> Vec<Option<i64>> {
+        let mut server = server();
+        let window = |at: &i64| {
+            server.scrape([sample("app", started, *at)]);
+            let usage = server.usage(POD)?;
+            Some(usage.window.as_millis() / 1000)
+        };
+        times.iter().map(window).collect()
+    }
+
+    #[test]
+    fn the_age_at_the_first_sample_decides_when_a_container_has_usage() {
+        for (times, expected) in [
+            ([9, 24, 39], [None, Some(15), Some(15)]),
+            ([10, 25, 40], [Some(10), Some(15), Some(15)]),
+            ([14, 29, 44], [Some(14), Some(15), Some(15)]),
+            ([15, 30, 45], [None, Some(15), Some(15)]),
+            ([20, 20, 50], [None, None, Some(30)]),
+            ([20, 40, 40], [None, Some(20), Some(20)]),
+        ] {
+            assert_eq!(windows(0, &times), expected, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn usage_is_the_mean_over_the_window_in_whole_nanocores() {
+        let mut server = server();
+        server.scrape([sample("app", 0, 20)]);
+        let mut last = sample("app", 0, 35);
+        last.cpu_nanos += 2;
+        server.scrape([last]);
+        let usage = server.usage(POD).unwrap();
+        assert_eq!(usage.timestamp, Timestamp::from_secs(35));
+        let app = usage.containers["app"];
+        assert_eq!(app.cpu, Some(Quantity::from_nanos(200_000_000)));
+        assert_eq!(app.memory, Some(Quantity::from_units(1000)));
+    }
+
+    #[test]
+    fn a_pod_is_served_once_all_its_containers_are_and_with_the_earlier_of_their_times() {
+        let mut server = server();
+        server.scrape([sample("app", 0, 20), sample("proxy", 18, 21)]);
+        assert_eq!(server.usage(POD), None);
+        server.scrape([sample("app", 0, 37), sample("proxy", 18, 35)]);
+        let usage = server.usage(POD).unwrap();
+        assert_eq!(usage.timestamp, Timestamp::from_secs(35));
+        assert_eq!(usage.window, Span::from_secs(14));
+        // The proxy has restarted and shows no CPU yet: the pod is gone whole.
+        server.scrape([sample("app", 0, 50), sample("proxy", 50, 50)]);
+        assert_eq!(server.usage(POD), None);
+    }
+
+    #[test]
+    fn a_restarted_container_starts_over() {
+        let mut server = server();
+        for at in [20, 35] {
+            server.scrape([sample("app", 0, at)]);
+        }
+        assert!(server.usage(POD).is_some());
+        server.scrape([sample("app", 42, 50)]);
+        assert_eq!(server.usage(POD), None);
+        server.scrape([sample("app", 42, 65)]);
+        assert!(server.usage(POD).is_some());
+    }
+}

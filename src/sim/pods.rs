@@ -4,8 +4,18 @@
 //! container runtime by calling the transitions of [`PodSet`] at times it has drawn. Nothing here waits for anything.
 //! Times that the API stores with one-second resolution are cut to it ([`crate::k8s::api_time`]).
 //!
+//! How long things take is told by the state machines beside it: [`probes`], [`backoff`], [`nodes`], [`shutdown`],
+//! [`memory`].
+//!
 //! Left out: several containers per pod (a pod is as ready as its one container), init containers, volumes, and every
 //! condition but Ready. Follows `pkg/kubelet/status/status_manager.go` and `pkg/api/v1/pod/util.go` of Kubernetes v1.36.
+
+pub mod backoff;
+pub mod memory;
+pub mod nodes;
+pub mod probes;
+pub mod requests;
+pub mod shutdown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

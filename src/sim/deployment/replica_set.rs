@@ -4,12 +4,13 @@
 //! `pkg/controller/controller_utils.go` (`ActivePodsWithRanks`), of Kubernetes v1.36.3.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::PodAction;
 use crate::k8s::api_time;
 use crate::sim::names::pod_uid;
-use crate::sim::pods::{Deletion, Pod, PodId, PodPhase, PodSet, Revision};
+use crate::sim::pods::{Deletion, NodeId, Pod, PodId, PodPhase, PodSet, Revision};
 use crate::time::{Span, Timestamp};
 
 /// Pods made or deleted in one sync at most (`BurstReplicas`).
@@ -119,13 +120,33 @@ impl ReplicaSet {
 
     /// The pods that a scale-down takes, in the order it takes them.
     fn first_to_go(&self, pods: &PodSet, n: usize, now: Timestamp) -> Vec<PodId> {
+        let neighbours = self.pods_by_node(pods);
         let active = pods.of_revision(&self.revision).filter(|p| p.is_active());
         let mut candidates: Vec<(GoesFirst, PodId)> = active
-            .map(|pod| (GoesFirst::of(pod, pods, now), pod.id))
+            .map(|pod| {
+                let neighbours = pod.node.map_or(0, |node| neighbours[&node]);
+                (GoesFirst::of(pod, neighbours, now), pod.id)
+            })
             .collect();
         candidates.sort();
         candidates.truncate(n);
         candidates.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Active pods of the Deployment on each node (`getPodsRankedByRelatedPodsOnSameNode`).
+    fn pods_by_node(&self, pods: &PodSet) -> BTreeMap<NodeId, usize> {
+        let Revision {
+            namespace,
+            deployment,
+            ..
+        } = &*self.revision;
+        let mut counts = BTreeMap::new();
+        for pod in pods.of_deployment(namespace, deployment) {
+            if let Some(node) = pod.node.filter(|_| pod.is_active()) {
+                *counts.entry(node).or_default() += 1;
+            }
+        }
+        counts
     }
 }
 
@@ -154,13 +175,13 @@ struct GoesFirst {
 }
 
 impl GoesFirst {
-    fn of(pod: &Pod, pods: &PodSet, now: Timestamp) -> Self {
+    fn of(pod: &Pod, neighbours: usize, now: Timestamp) -> Self {
         let ready_since = pod.ready.filter(|_| pod.is_ready());
         GoesFirst {
             scheduled: pod.node.is_some(),
             running: pod.phase != PodPhase::Pending,
             ready: ready_since.is_some(),
-            neighbours: Reverse(neighbours(pod, pods)),
+            neighbours: Reverse(neighbours),
             ready_for: ready_since.map_or(0, |r| age_bucket(now - r.last_transition)),
             restarts: Reverse(pod.restarts),
             age: age_bucket(now - api_time(pod.created)),
@@ -169,18 +190,133 @@ impl GoesFirst {
     }
 }
 
-/// Active pods of the same Deployment on the same node, itself included (`getPodsRankedByRelatedPodsOnSameNode`).
-fn neighbours(pod: &Pod, pods: &PodSet) -> usize {
-    if pod.node.is_none() {
-        return 0;
-    }
-    pods.of_deployment(&pod.revision.namespace, &pod.revision.deployment)
-        .filter(|other| other.is_active() && other.node == pod.node)
-        .count()
-}
-
 /// Ages are told apart by the logarithm of their nanoseconds only (`logarithmicRankDiff`).
 fn age_bucket(age: Span) -> i8 {
     let nanos = i128::from(age.as_millis()) * 1_000_000;
     if nanos <= 0 { -1 } else { nanos.ilog2() as i8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::PodTemplate;
+
+    const NOW: Timestamp = Timestamp::from_secs(1000);
+
+    /// What a pod has gone through: node, created, running, ready and restarted, in seconds.
+    #[derive(Clone, Copy)]
+    struct Life {
+        node: Option<u32>,
+        created: i64,
+        running: Option<i64>,
+        ready: Option<i64>,
+        restarts: u32,
+    }
+
+    const SETTLED: Life = Life {
+        node: Some(0),
+        created: 0,
+        running: Some(10),
+        ready: Some(20),
+        restarts: 0,
+    };
+
+    /// Which of these pods a scale-down takes first.
+    fn first_of(lives: &[Life]) -> u32 {
+        let revision = Arc::new(Revision {
+            namespace: "test".to_owned(),
+            deployment: "app".to_owned(),
+            replica_set: "app-1".to_owned(),
+            template_hash: "1".to_owned(),
+            template: PodTemplate::default(),
+            labels: BTreeMap::new(),
+        });
+        let mut pods = PodSet::new();
+        for life in lives {
+            let at = Timestamp::from_secs;
+            let id = pods.create(&revision, at(life.created));
+            if let Some(node) = life.node {
+                pods.scheduled(id, NodeId(node), at(life.created));
+            }
+            if let Some(running) = life.running {
+                (0..=life.restarts).for_each(|_| assert!(pods.running(id, at(running))));
+            }
+            if let Some(ready) = life.ready {
+                pods.ready(id, at(ready));
+            }
+        }
+        let mut set = ReplicaSet {
+            revision,
+            created: Timestamp::ZERO,
+            replicas: lives.len() as i32 - 1,
+            min_ready: Span::ZERO,
+            revision_number: 1,
+            desired_annotation: 0,
+            max_annotation: 0,
+            status: ReplicaSetStatus::default(),
+        };
+        let mut actions = Vec::new();
+        set.sync(&mut pods, NOW, &mut actions);
+        match actions[..] {
+            [PodAction::Terminating { pod } | PodAction::Removed { pod }] => pod.0,
+            _ => panic!("one pod goes: {actions:?}"),
+        }
+    }
+
+    #[test]
+    fn a_scale_down_takes_the_pod_that_is_missed_least() {
+        let unready = Life {
+            ready: None,
+            ..SETTLED
+        };
+        let pending = Life {
+            running: None,
+            ..unready
+        };
+        let unscheduled = Life {
+            node: None,
+            ..pending
+        };
+        let elsewhere = Life {
+            node: Some(1),
+            ..SETTLED
+        };
+        let ready_later = Life {
+            ready: Some(900),
+            ..SETTLED
+        };
+        let restarted = Life {
+            restarts: 2,
+            ..SETTLED
+        };
+        let younger = Life {
+            created: 900,
+            ..SETTLED
+        };
+        // Among equals the UID decides, which is no more ours to know than it is upstream.
+        for (what, lives, expected) in [
+            ("unscheduled", [pending, unscheduled, SETTLED], &[1][..]),
+            ("pending", [SETTLED, unready, pending], &[2]),
+            ("not ready", [SETTLED, unready, ready_later], &[1]),
+            ("crowded node", [elsewhere, SETTLED, SETTLED], &[1, 2]),
+            (
+                "ready for a shorter time",
+                [restarted, SETTLED, ready_later],
+                &[2],
+            ),
+            ("more restarts", [SETTLED, restarted, younger], &[1]),
+            ("younger", [younger, SETTLED, SETTLED], &[0]),
+        ] {
+            let first = first_of(&lives);
+            assert!(expected.contains(&first), "{what}: {first}");
+        }
+    }
+
+    #[test]
+    fn times_within_a_power_of_two_of_each_other_are_one_bucket() {
+        let bucket = |s| age_bucket(Span::from_secs(s));
+        assert_eq!(bucket(100), bucket(110));
+        assert!(bucket(100) < bucket(200));
+        assert_eq!(bucket(0), -1);
+    }
 }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::spec::MetricIdentifier;
 use crate::k8s::{ObjectReference, Quantity};
 use crate::sim::metrics_server::PodMetrics;
+use crate::sim::pods::requests::RequestError;
 use crate::time::{Span, Timestamp};
 
 /// The resource, custom and external metrics APIs. Every pod-wise answer is for the pods that the target selects.
@@ -31,6 +32,12 @@ pub trait MetricsClient {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct MetricError(pub String);
+
+impl From<RequestError> for MetricError {
+    fn from(error: RequestError) -> Self {
+        MetricError(error.to_string())
+    }
+}
 
 impl MetricError {
     pub(super) fn new(message: impl Into<String>) -> Self {

@@ -21,7 +21,7 @@ pub mod replicas;
 pub mod spec;
 
 pub use metrics::{MetricError, MetricsClient, PodValue};
-pub use pod_view::{PodRequests, PodView};
+pub use pod_view::PodView;
 pub use propose::FailedMetric;
 
 use serde_json::{Value, json};

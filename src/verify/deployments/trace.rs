@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::k8s::{DeploymentSpec, PodTemplate};
+use crate::k8s::{DeploymentSpec, IntOrPercent, PodTemplate};
 use crate::verify::recording::Moment;
 
 /// One line of the file.
@@ -39,10 +39,8 @@ pub(super) struct Spec {
 struct Strategy {
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default)]
-    max_surge: Value,
-    #[serde(default)]
-    max_unavailable: Value,
+    max_surge: Option<Limit>,
+    max_unavailable: Option<Limit>,
 }
 
 /// One action and what came of it.
@@ -97,6 +95,26 @@ pub(super) struct Change {
     revision_history_limit: Option<i32>,
 }
 
+/// Sizes beyond this are refused: each pod is replayed.
+const MOST_REPLICAS: i32 = 2_000;
+
+/// A number of pods, or a percentage of them.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Value")]
+struct Limit(Value);
+
+impl TryFrom<Value> for Limit {
+    type Error = String;
+    fn try_from(limit: Value) -> Result<Self, String> {
+        match IntOrPercent::read(&limit) {
+            Some(IntOrPercent::Int(0..=MOST_REPLICAS) | IntOrPercent::Percent(0..=1000)) => {
+                Ok(Limit(limit))
+            }
+            _ => Err(format!("{limit} is no bound of a rolling update")),
+        }
+    }
+}
+
 /// A size that can be replayed pod by pod.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "i32")]
@@ -105,12 +123,11 @@ pub(super) struct Replicas(pub(super) i32);
 impl TryFrom<i32> for Replicas {
     type Error = String;
     fn try_from(replicas: i32) -> Result<Self, String> {
-        const MOST: i32 = 10_000;
-        if (0..=MOST).contains(&replicas) {
+        if (0..=MOST_REPLICAS).contains(&replicas) {
             Ok(Replicas(replicas))
         } else {
             Err(format!(
-                "{replicas} replicas are more than can be replayed ({MOST})"
+                "{replicas} replicas are more than can be replayed ({MOST_REPLICAS})"
             ))
         }
     }
@@ -224,7 +241,8 @@ impl Spec {
 impl Strategy {
     fn json(&self) -> Value {
         json!({ "type": self.kind, "rollingUpdate": {
-            "maxSurge": self.max_surge, "maxUnavailable": self.max_unavailable,
+            "maxSurge": self.max_surge.as_ref().map(|l| &l.0),
+            "maxUnavailable": self.max_unavailable.as_ref().map(|l| &l.0),
         }})
     }
 }

@@ -11,13 +11,11 @@ use serde_json::Value;
 
 use super::answers::{Answer, Answers};
 use crate::k8s::deployment::Condition;
-use crate::k8s::{HorizontalPodAutoscaler, HpaSpec, HpaStatus, Quantity, api_time};
+use crate::k8s::{HorizontalPodAutoscaler, HpaSpec, HpaStatus, api_time};
 use crate::sim::hpa::normalize::{Memory, StabilizationWindows};
-use crate::sim::hpa::pod_view::ContainerRequests;
 use crate::sim::hpa::spec::Behavior;
-use crate::sim::hpa::{
-    HpaController, HpaDecision, HpaSettings, Moments, PodRequests, PodView, ScaleTarget,
-};
+use crate::sim::hpa::{HpaController, HpaDecision, HpaSettings, Moments, PodView, ScaleTarget};
+use crate::sim::pods::requests::{ContainerRequests, PodRequests, millis};
 use crate::sim::pods::{ConditionStatus, PodPhase, ReadyCondition};
 use crate::time::{Span, Timestamp};
 use crate::verify::recording::{Case, Moment, Seconds, Tally};
@@ -373,10 +371,6 @@ impl World {
 
 impl PodState {
     fn view(&self, name: &str) -> PodView {
-        let millis = |requests: &Value| {
-            let quantities = Quantity::read_map(requests).into_iter();
-            quantities.map(|(k, q)| (k, q.milli_value())).collect()
-        };
         let container = |c: &Container| ContainerRequests {
             name: c.name.clone(),
             requests: millis(&c.requests),

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use super::{NOW, Phase, PodRow, ToleranceRow, aged, cpu_readiness, seconds};
 use crate::k8s::{ObjectReference, Quantity};
 use crate::sim::hpa::metrics::{self, PodMetric};
-use crate::sim::hpa::pod_view::ContainerRequests;
 use crate::sim::hpa::replicas::{Proposal, Scene, Tolerance};
 use crate::sim::hpa::spec::MetricIdentifier;
-use crate::sim::hpa::{MetricError, MetricsClient, PodRequests, PodValue, PodView};
+use crate::sim::hpa::{MetricError, MetricsClient, PodValue, PodView};
 use crate::sim::metrics_server::{ContainerUsage, PodMetrics};
+use crate::sim::pods::requests::{ContainerRequests, PodRequests};
 use crate::sim::pods::{ConditionStatus, ReadyCondition};
 use crate::verify::recording::Case;
 
@@ -340,7 +340,7 @@ impl RequestsRow {
             (Ok(request), None) => {
                 case.compare("request", &self.expected_request_milli, &Some(request));
             }
-            (Err(error), Some(part)) if error.0.contains(part) => {}
+            (Err(error), Some(part)) if error.to_string().contains(part) => {}
             (got, expected) => {
                 case.differs("outcome", format!("error {expected:?}"), format!("{got:?}"));
             }

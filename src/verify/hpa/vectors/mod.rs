@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::diagnostic::Diagnostic;
-use crate::sim::hpa::pod_view::ContainerRequests;
+use crate::sim::hpa::PodView;
 use crate::sim::hpa::replicas::{CpuReadiness, Tolerance};
 use crate::sim::hpa::spec::Behavior;
-use crate::sim::hpa::{PodRequests, PodView};
+use crate::sim::pods::requests::{ContainerRequests, PodRequests};
 use crate::sim::pods::{ConditionStatus, PodPhase, ReadyCondition};
 use crate::time::{Span, Timestamp};
 use crate::verify::recording::{Case, Tally};

@@ -1,0 +1,65 @@
+//! A container's working set, and when it meets its limit.
+//!
+//! A model: a leak grows in proportion to time. At the limit the kernel kills the container (`OOMKilled`, exit code
+//! 137); the kubelet then restarts it as after any crash ([`super::backoff`]).
+
+use crate::time::Span;
+
+/// Memory used over a container's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkingSet {
+    /// At the start, in bytes.
+    pub base_bytes: u64,
+    /// Growth in bytes a second.
+    pub leak_bytes_per_second: u64,
+}
+
+impl WorkingSet {
+    /// Bytes used by a container that has run for `age`.
+    pub fn at(&self, age: Span) -> u64 {
+        let ms = u128::from(age.as_millis().max(0).unsigned_abs());
+        let leaked = ms * u128::from(self.leak_bytes_per_second) / 1000;
+        u64::try_from(leaked)
+            .unwrap_or(u64::MAX)
+            .saturating_add(self.base_bytes)
+    }
+
+    /// How long a container lives under a limit: the first millisecond at which it uses more. `None` where it never does.
+    pub fn killed_after(&self, limit_bytes: u64) -> Option<Span> {
+        if self.base_bytes > limit_bytes {
+            return Some(Span::ZERO);
+        }
+        let room = u128::from(limit_bytes - self.base_bytes) + 1;
+        let leak = u128::from(self.leak_bytes_per_second);
+        let ms = (room * 1000).div_ceil((leak > 0).then_some(leak)?);
+        i64::try_from(ms).ok().map(Span::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leak_is_killed_in_the_first_millisecond_above_the_limit() {
+        // Base, leak a second, limit; milliseconds lived.
+        for (base, leak, limit, lived) in [
+            (100, 0, 200, None),
+            (300, 0, 200, Some(0)),
+            (100, 10, 200, Some(10_100)),
+            (100, 3, 100, Some(334)),
+            (100, 1000, 200, Some(101)),
+        ] {
+            let set = WorkingSet {
+                base_bytes: base,
+                leak_bytes_per_second: leak,
+            };
+            let killed = set.killed_after(limit);
+            assert_eq!(killed, lived.map(Span::from_millis), "{set:?}");
+            if let Some(age) = killed.filter(|age| *age > Span::ZERO) {
+                assert!(set.at(age) > limit);
+                assert!(set.at(age - Span::from_millis(1)) <= limit);
+            }
+        }
+    }
+}
