@@ -17,7 +17,7 @@ fn every_scenario_meets_its_expectations() {
             .as_ref()
             .unwrap_or_else(|| panic!("{name} expects nothing"));
         for result in expectation::evaluate(expect, &record) {
-            assert!(result.held, "{name}: {result:?}");
+            assert!(result.met, "{name}: {result:?}");
         }
     }
 }
