@@ -23,6 +23,7 @@ pub mod dialect;
 pub mod event;
 mod gates;
 mod go;
+mod go_json;
 pub mod hooks;
 pub mod object;
 mod primary;
