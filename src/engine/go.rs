@@ -5,36 +5,13 @@
 
 use std::fmt;
 
+use crate::gotemplate::format_fixed;
+pub(crate) use crate::gotemplate::format_float as float;
 use crate::time::Span;
-
-/// `%v` of a float64: the shortest digits that read back; in exponent form when the decimal exponent is below -4
-/// or at least 6, with two exponent digits or more.
-pub(crate) fn float(value: f64) -> String {
-    if let Some(text) = not_finite(value) {
-        return text.to_owned();
-    }
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').expect("{:e} writes an exponent");
-    let exponent: i32 = exponent.parse().expect("{:e} writes a whole exponent");
-    if (-4..6).contains(&exponent) {
-        return format!("{value}");
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
-}
 
 /// `%.2f` of a float64: rounded from the exact binary value, ties to even.
 pub(crate) fn fixed2(value: f64) -> String {
-    not_finite(value).map_or_else(|| format!("{value:.2}"), str::to_owned)
-}
-
-fn not_finite(value: f64) -> Option<&'static str> {
-    match value {
-        v if v.is_nan() => Some("NaN"),
-        f64::INFINITY => Some("+Inf"),
-        f64::NEG_INFINITY => Some("-Inf"),
-        _ => None,
-    }
+    format_fixed(value, 2)
 }
 
 /// A `time.Duration`: whole nanoseconds, which wrap around as Go's do.
@@ -142,7 +119,8 @@ pub(crate) fn atoi(text: &str) -> Result<i64, String> {
     Err(format!("strconv.Atoi: parsing {}: {fault}", quote(text)))
 }
 
-/// `strconv.ParseFloat(text, 64)`; the error is Go's. Hexadecimal floats, which no Prometheus writes, are refused.
+/// `strconv.ParseFloat(text, 64)`; the error is Go's. Hexadecimal floats and underscores, which no
+/// Prometheus writes, are refused.
 pub(crate) fn parse_float(text: &str) -> Result<f64, String> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let signed_nan = unsigned.len() < text.len() && unsigned.eq_ignore_ascii_case("nan");

@@ -25,6 +25,7 @@ mod dialect;
 pub mod event;
 mod gates;
 mod go;
+mod go_json;
 pub mod hooks;
 pub mod object;
 mod primary;

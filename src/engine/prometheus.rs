@@ -1,13 +1,12 @@
 //! What Flagger makes of a Prometheus answer: status and body to samples, samples to one value.
 //!
 //! Follows `RunQuery` in `pkg/metrics/providers/prometheus.go`. Drivers that speak HTTP, and the trace verifier,
-//! decode with [`decode`]. Faults in the JSON itself are worded as Go words them where that is simple,
-//! otherwise they are told in our words after Flagger's prefix.
+//! decode with [`decode`].
 
 use serde_json::Value;
 
-use super::go;
 use super::{QueryError, Sample};
+use super::{go, go_json};
 
 /// The instant query API, below the metrics server's address.
 pub const QUERY_PATH: &str = "api/v1/query";
@@ -42,19 +41,16 @@ pub fn decode(status: u16, body: &str) -> Result<Vec<Sample>, QueryError> {
     }
     let malformed =
         |fault: String| QueryError(format!("error unmarshaling result: {fault}, '{body}'"));
+    go_json::check(body).map_err(malformed)?;
     let answer: Value = serde_json::from_str(body).map_err(|e| malformed(e.to_string()))?;
-    let result = match field(&answer, "data").map(|data| field(data, "result")) {
-        None | Some(None | Some(Value::Null)) => return Ok(Vec::new()),
-        Some(Some(Value::Array(elements))) => elements,
-        Some(Some(other)) => return Err(malformed(wrong_type(other, RESULT_FIELD))),
-    };
-    // Go decodes the whole body before Flagger looks at any element.
-    if let Some(number) = result.iter().find(|e| !e.is_object() && !e.is_null()) {
-        return Err(malformed(wrong_type(number, RESULT_FIELD)));
-    }
+    check_types(&answer).map_err(malformed)?;
+
+    let data = field(&answer, "data").unwrap_or(&Value::Null);
+    let result = field(data, "result").and_then(Value::as_array);
+    let result = result.map_or(&[][..], Vec::as_slice);
     let mut samples = Vec::with_capacity(result.len());
     for element in result {
-        if field(element, "values").is_some_and(|values| !values.is_null()) {
+        if field(element, "values").is_some() {
             return Err(QueryError("query returned multiple values".to_owned()));
         }
         let Some(value) = field(element, "value").and_then(|pair| pair.get(1)) else {
@@ -75,31 +71,80 @@ pub(crate) fn value_of(samples: &[Sample]) -> Option<f64> {
     samples.last().map(|s| s.value).filter(|v| !v.is_nan())
 }
 
-/// The field that a scalar or string answer does not fit into, as Go names it.
-const RESULT_FIELD: &str = "field .Data.Result of type struct { Metric struct { Name string \"json:\\\"name\\\"\" }; \
-     Value []interface {} \"json:\\\"value\\\"\"; Values []interface {} \"json:\\\"values\\\"\" }";
+/// Go's type of an element of the result.
+const ELEMENT: &str = r#"struct { Metric struct { Name string "json:\"name\"" }; Value []interface {} "json:\"value\""; Values []interface {} "json:\"values\"" }"#;
 
-fn wrong_type(value: &Value, field: &str) -> String {
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+/// Whether an answer fits the Go struct that Flagger decodes it into; `null` fits everywhere. Go decodes the whole body before Flagger
+/// looks at any of it, and tells the first thing that does not fit.
+fn check_types(answer: &Value) -> Result<(), String> {
+    let misfit = |value: &Value, place: String| {
+        let kind = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        Err(format!("json: cannot unmarshal {kind} into Go {place}"))
     };
-    format!("json: cannot unmarshal {kind} into Go struct {field}")
+    if !answer.is_object() && !answer.is_null() {
+        return misfit(
+            answer,
+            "value of type providers.prometheusResponse".to_owned(),
+        );
+    }
+    let Some(data) = field(answer, "data") else {
+        return Ok(());
+    };
+    if !data.is_object() {
+        let place =
+            format!("struct field prometheusResponse.Data of type struct {{ Result []{ELEMENT} }}");
+        return misfit(data, place);
+    }
+    let Some(result) = field(data, "result") else {
+        return Ok(());
+    };
+    let place = "struct field .Data.Result";
+    let Some(elements) = result.as_array() else {
+        return misfit(result, format!("{place} of type []{ELEMENT}"));
+    };
+    for element in elements.iter().filter(|element| !element.is_null()) {
+        let Some(fields) = element.as_object() else {
+            return misfit(element, format!("{place} of type {ELEMENT}"));
+        };
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+            match name.to_ascii_lowercase().as_str() {
+                "metric" => match field(value, "name") {
+                    _ if !value.is_object() => {
+                        let name = r#"struct { Name string "json:\"name\"" }"#;
+                        return misfit(value, format!("{place}.Metric of type {name}"));
+                    }
+                    Some(name) if !name.is_string() => {
+                        return misfit(name, format!("{place}.Metric.name of type string"));
+                    }
+                    _ => {}
+                },
+                name @ ("value" | "values") if !value.is_array() => {
+                    return misfit(value, format!("{place}.{name} of type []interface {{}}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
-/// A field by its name in any case, as Go's decoder looks it up.
+/// A field by its name in any case, as Go's decoder looks it up; `null` is as good as absent.
 fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     let fields = value.as_object()?;
-    fields.get(name).or_else(|| {
+    let found = fields.get(name).or_else(|| {
         fields
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
-    })
+    });
+    found.filter(|value| !value.is_null())
 }
 
 /// `http.StatusText`, for the error statuses.

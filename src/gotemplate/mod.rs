@@ -1,7 +1,29 @@
 //! The part of Go's text/template that metric templates use.
+//!
+//! A template may call Flagger's functions (`name`, `namespace`, `target`, `service`, `ingress`, `route`, `interval`,
+//! `variables`), look up `variables.key`, and use pipelines, variables, `if`, `with`, `range`, `else`, `break`, `continue`,
+//! comments, trim markers, and the functions `and or not eq ne lt le gt ge len index slice print printf println`. Everything
+//! else of text/template is refused by name: `define`, `template`, `block`, the escaping functions, `call`, complex numbers, and
+//! the rarer verbs of `printf`.
+//!
+//! Follows `text/template` of Go 1.26 and Flagger's `RenderQuery` in `pkg/metrics/observers/render.go` (option `missingkey=error`, no data).
+//! Errors carry Go's positions and words.
+
+mod exec;
+mod funcs;
+mod lex;
+mod node;
+mod number;
+mod parse;
+mod printf;
+mod value;
 
 use std::collections::BTreeMap;
-use std::fmt;
+
+use thiserror::Error;
+
+use node::Node;
+pub(crate) use printf::{format_fixed, format_float};
 
 /// What a metric template may ask for (`MetricTemplateModel` in `pkg/apis/flagger/v1beta1/metric.go`).
 #[derive(Clone, Copy, Debug)]
@@ -25,53 +47,40 @@ pub struct Model<'a> {
 }
 
 /// A template that cannot be read or filled in, in Flagger's and Go's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplateError(String);
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TemplateError {
+    /// It cannot be read.
+    #[error("template parsing failed: {0}")]
+    Parse(String),
+    /// It cannot be filled in. (The spelling is Flagger's.)
+    #[error("template excution failed: {0}")]
+    Execute(String),
+}
 
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+/// A template that has been read.
+#[derive(Clone, Debug)]
+pub struct Template {
+    text: String,
+    nodes: Vec<Node>,
+}
+
+impl Template {
+    /// Reads a template.
+    pub fn parse(text: &str) -> Result<Template, TemplateError> {
+        let nodes = parse::parse(text).map_err(TemplateError::Parse)?;
+        Ok(Template {
+            text: text.to_owned(),
+            nodes,
+        })
+    }
+
+    /// Fills it in.
+    pub fn render(&self, model: &Model<'_>) -> Result<String, TemplateError> {
+        exec::execute(&self.text, &self.nodes, model).map_err(TemplateError::Execute)
     }
 }
 
-impl std::error::Error for TemplateError {}
-
-/// Fills a template in.
+/// Reads a template and fills it in.
 pub fn render(template: &str, model: &Model<'_>) -> Result<String, TemplateError> {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((text, after)) = rest.split_once("{{") {
-        out.push_str(text);
-        let (action, after) = after.split_once("}}").ok_or_else(|| {
-            TemplateError("template parsing failed: template: tmpl:1: unclosed action".to_owned())
-        })?;
-        out.push_str(value(action.trim(), model)?);
-        rest = after;
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-fn value<'a>(action: &str, model: &Model<'a>) -> Result<&'a str, TemplateError> {
-    Ok(match action {
-        "name" => model.name,
-        "namespace" => model.namespace,
-        "target" => model.target,
-        "service" => model.service,
-        "ingress" => model.ingress,
-        "route" => model.route,
-        "interval" => model.interval,
-        other => match other.strip_prefix("variables.") {
-            Some(key) => model.variables.get(key).ok_or_else(|| {
-                TemplateError(format!(
-                    "template excution failed: template: tmpl:1: map has no entry for key {key:?}"
-                ))
-            })?,
-            None => {
-                return Err(TemplateError(format!(
-                    "template parsing failed: template: tmpl:1: {{{{ {other} }}}} is not supported"
-                )));
-            }
-        },
-    })
+    Template::parse(template)?.render(model)
 }
