@@ -46,6 +46,7 @@ pub struct Column<'a> {
 
 impl<'a> Column<'a> {
     /// The rows from the series' first to its last, cut to `window`; some of them may be holes.
+    #[inline]
     pub fn within(&self, window: &Rows) -> Rows {
         let start = window.start.max(self.first);
         let end = window.end.min(self.first + self.values.len());
@@ -53,6 +54,7 @@ impl<'a> Column<'a> {
     }
 
     /// The values of rows that [`within`](Self::within) answered with.
+    #[inline]
     pub fn values(&self, rows: &Rows) -> &'a [f64] {
         &self.values[rows.start - self.first..rows.end - self.first]
     }
@@ -78,11 +80,13 @@ impl<'a> Column<'a> {
     }
 
     /// Which of the rows hold no sample: the series was missing there, or marked stale. Sorted.
+    #[inline]
     pub fn holes(&self, rows: &Rows) -> &'a [usize] {
         between(self.holes, rows)
     }
 
     /// Whether no sample in these rows is smaller than the one before it, both of them in these rows.
+    #[inline]
     pub fn never_falls(&self, rows: &Rows) -> bool {
         self.resets.is_empty()
             || between(self.resets, &(rows.start + 1..rows.end.max(rows.start + 1))).is_empty()
@@ -90,6 +94,7 @@ impl<'a> Column<'a> {
 }
 
 /// The part of a sorted list that lies in a range.
+#[inline]
 fn between<'a>(sorted: &'a [usize], range: &Rows) -> &'a [usize] {
     // Nearly always empty, so not even a search.
     if sorted.last().is_none_or(|last| *last < range.start) {

@@ -34,6 +34,7 @@ impl Series {
         }
     }
 
+    #[inline]
     pub(super) fn column(&self) -> Column<'_> {
         Column {
             first: self.first,

@@ -293,10 +293,12 @@ impl Queryable for Storage {
         self.all_series().filter(wanted).collect()
     }
 
+    #[inline]
     fn labels(&self, series: SeriesId) -> &Labels {
         &self.series[series.0 as usize].labels
     }
 
+    #[inline]
     fn target(&self, series: SeriesId) -> TargetId {
         self.series[series.0 as usize].target
     }
@@ -313,11 +315,13 @@ impl Queryable for Storage {
         target.first + start..target.first + end
     }
 
+    #[inline]
     fn times(&self, target: TargetId, rows: Rows) -> &[Timestamp] {
         let target = &self.targets[target.0 as usize];
         &target.times[rows.start - target.first..rows.end - target.first]
     }
 
+    #[inline]
     fn column(&self, series: SeriesId) -> Column<'_> {
         self.series[series.0 as usize].column()
     }

@@ -4,12 +4,13 @@ use super::absent::labels_matched_exactly;
 use super::kahan::Kahan;
 use super::maths::{quantile, shortest};
 use super::rate::{Extrapolation, Growth, of_last_two};
+use super::selector::{Selection, might_be_no_counter};
 use super::{EvalError, Evaluated, NodeMemory, Points, Run, Sample, SetId};
 use crate::promql::Options;
 use crate::promql::ast::{Expr, ExprKind};
 use crate::promql::function::Function;
 use crate::time::Timestamp;
-use crate::tsdb::{METRIC_NAME, Queryable};
+use crate::tsdb::Queryable;
 
 /// The samples of one series in a window; at least one.
 #[derive(Clone, Copy, Debug)]
@@ -87,17 +88,49 @@ impl<Q: Queryable> Run<'_, Q> {
                 let mut selection = self.selection(range.id, selector);
                 let open = plan.options.left_open();
                 selection.look_at(self.storage, end.saturating_sub(range_ms), end, open);
-                let samples = self.apply_to_selection(expr, &selection, &mut applied);
+                let samples = match function {
+                    // The functions that canaries live on have a loop of their own.
+                    Function::Rate | Function::Increase | Function::Delta => {
+                        let extrapolation = &mut applied.extrapolation;
+                        self.apply_to_selection(expr, function, &mut selection, |window| {
+                            extrapolation.of(window)
+                        })
+                    }
+                    _ => self.apply_to_selection(expr, function, &mut selection, |window| {
+                        applied.of(window)
+                    }),
+                };
+                if matches!(function, Function::Rate | Function::Increase) {
+                    for (name, met) in &selection.no_counters {
+                        if *met {
+                            self.remark_no_counter(name, range);
+                        }
+                    }
+                }
                 self.remember(range.id, NodeMemory::Selection(selection));
                 samples?
             }
             ExprKind::Subquery(subquery) => {
                 let series = self.subquery(range, subquery, t)?;
-                self.apply_to_points(expr, &series, &mut applied)?
+                let samples = self.apply_to_points(expr, &series, &mut applied)?;
+                if matches!(function, Function::Rate | Function::Increase) {
+                    for sample in &samples {
+                        let name = self.table[sample.set].metric_name().to_owned();
+                        if might_be_no_counter(&name) {
+                            self.remark_no_counter(&name, range);
+                        }
+                    }
+                }
+                samples
             }
             _ => unreachable!("one of the two, see above"),
         };
-        self.remark_on(function, range, args, scalars[0], &samples);
+        if function == Function::QuantileOverTime
+            && !samples.is_empty()
+            && !(0.0..=1.0).contains(&scalars[0])
+        {
+            self.warn_of_quantile(scalars[0], &args[0].unwrapped().span);
+        }
         if function == Function::AbsentOverTime {
             return Ok(self.absent_over_time(range, samples));
         }
@@ -108,23 +141,28 @@ impl<Q: Queryable> Run<'_, Q> {
     fn apply_to_selection(
         &mut self,
         expr: &Expr,
-        selection: &super::selector::Selection,
-        applied: &mut Applied<'_>,
+        function: Function,
+        selection: &mut Selection,
+        mut apply: impl FnMut(&Window<'_>) -> Option<f64>,
     ) -> Evaluated<Vec<Sample>> {
         let storage = self.storage;
-        let keep_name = keeps_name(applied.function);
+        let keep_name = keeps_name(function);
         let delayed = self.plan.options.delayed_name_removal;
         let mut scratch = Points::default();
         let mut read = 0;
         let mut samples = self.buffer();
+        for (_, met) in &mut selection.no_counters {
+            *met = false;
+        }
         for series in &selection.series {
             let column = storage.column(series.id);
-            let rows = column.within(&selection.rows[series.target]);
+            let target = series.target as usize;
+            let rows = column.within(&selection.rows[target]);
             if rows.is_empty() {
                 continue;
             }
             read += rows.len();
-            let times = storage.times(selection.targets[series.target], rows.clone());
+            let times = storage.times(selection.targets[target], rows.clone());
             let window = if column.holes(&rows).is_empty() {
                 Window {
                     times,
@@ -143,7 +181,7 @@ impl<Q: Queryable> Run<'_, Q> {
             if window.values.is_empty() {
                 continue;
             }
-            if let Some(value) = applied.of(&window) {
+            if let Some(value) = apply(&window) {
                 samples.push(Sample {
                     set: if keep_name || delayed {
                         series.set
@@ -153,6 +191,9 @@ impl<Q: Queryable> Run<'_, Q> {
                     drop_name: !keep_name,
                     value,
                 });
+                if let Some(name) = series.no_counter {
+                    selection.no_counters[name as usize].1 = true;
+                }
             }
         }
         self.spend(read as u64, expr)?;
@@ -190,59 +231,11 @@ impl<Q: Queryable> Run<'_, Q> {
         Ok(samples)
     }
 
-    /// What Prometheus has to remark about a call that gave `samples`.
-    fn remark_on(
-        &mut self,
-        function: Function,
-        range: &Expr,
-        args: &[Expr],
-        scalar: f64,
-        samples: &[Sample],
-    ) {
-        if samples.is_empty() || !self.plan.options.annotates() {
-            return;
-        }
-        match function {
-            Function::QuantileOverTime if !(0.0..=1.0).contains(&scalar) => {
-                self.warn_of_quantile(scalar, &args[0].unwrapped().span);
-            }
-            Function::Rate | Function::Increase => {
-                let NodeMemory::Selection(selection) = &self.nodes[range.id] else {
-                    return self.remark_on_counters_of_subquery(range, samples);
-                };
-                let delayed = self.plan.options.delayed_name_removal;
-                let mut names: Vec<String> = Vec::new();
-                let mut results = samples.iter();
-                let mut result = results.next();
-                // Results come in the order of the series, some series having none.
-                for series in &selection.series {
-                    let set = if delayed { series.set } else { series.unnamed };
-                    if result.is_none_or(|sample| sample.set != set) {
-                        continue;
-                    }
-                    result = results.next();
-                    let name = self.table[series.set].get(METRIC_NAME);
-                    if might_be_no_counter(name) && names.last().is_none_or(|last| last != name) {
-                        names.push(name.to_owned());
-                    }
-                }
-                for name in names {
-                    self.info(not_a_counter(&name), &range.span);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// A subquery's series have names only where these are dropped at the end.
-    fn remark_on_counters_of_subquery(&mut self, range: &Expr, samples: &[Sample]) {
-        for sample in samples {
-            let name = self.table[sample.set].get(METRIC_NAME);
-            if might_be_no_counter(name) {
-                let message = not_a_counter(name);
-                self.info(message, &range.span);
-            }
-        }
+    fn remark_no_counter(&mut self, name: &str, range: &Expr) {
+        self.info(
+            format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"),
+            &range.span,
+        );
     }
 
     /// Turns what is there into what is missing.
@@ -351,17 +344,6 @@ impl Applied<'_> {
 /// Functions that pick a sample keep its series' name.
 fn keeps_name(function: Function) -> bool {
     matches!(function, Function::LastOverTime | Function::FirstOverTime)
-}
-
-fn might_be_no_counter(name: &str) -> bool {
-    let counters = ["_total", "_sum", "_count", "_bucket"];
-    !name.is_empty() && !counters.iter().any(|suffix| name.ends_with(suffix))
-}
-
-fn not_a_counter(name: &str) -> String {
-    format!(
-        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
-    )
 }
 
 /// The largest or smallest value; anything beats NaN.

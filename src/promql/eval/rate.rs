@@ -13,7 +13,7 @@ pub(super) enum Growth {
 }
 
 /// A function and the window it extrapolates to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Extrapolation {
     growth: Growth,
     start_ms: i64,
@@ -21,6 +21,27 @@ pub(super) struct Extrapolation {
     range_seconds: f64,
     /// Before 2.51 the zero limit came before the extrapolation threshold.
     zero_limit_first: bool,
+    /// Of the series before this one: those of one target nearly always have the same.
+    spacing: Spacing,
+}
+
+/// When a series' samples in the window were taken, and what follows from that alone.
+#[derive(Clone, Debug, Default)]
+struct Spacing {
+    first_ms: i64,
+    last_ms: i64,
+    /// 0 before the first series.
+    samples: usize,
+    /// Seconds from the first sample to the last.
+    sampled: f64,
+    /// Seconds between samples on average.
+    average: f64,
+    /// Seconds from the window's start to the first sample, as far as they are extrapolated over, and before that was decided.
+    to_start: f64,
+    to_start_raw: f64,
+    to_end: f64,
+    /// What the growth between the samples is multiplied by.
+    factor: f64,
 }
 
 impl Extrapolation {
@@ -31,13 +52,14 @@ impl Extrapolation {
             end_ms,
             range_seconds: seconds(range_ms),
             zero_limit_first: options.version == Version::V2_42,
+            spacing: Spacing::default(),
         }
     }
 
     /// The growth over the window, if it holds two samples.
     #[inline]
-    pub(super) fn of(&self, window: &Window<'_>) -> Option<f64> {
-        let (times, values) = (window.times, window.values);
+    pub(super) fn of(&mut self, window: &Window<'_>) -> Option<f64> {
+        let values = window.values;
         let [first, .., last] = values else {
             return None;
         };
@@ -50,45 +72,68 @@ impl Extrapolation {
                 }
             }
         }
-        let first_ms = times[0].as_millis();
-        let last_ms = times[times.len() - 1].as_millis();
-        let mut to_start = seconds(first_ms - self.start_ms);
-        let mut to_end = seconds(self.end_ms - last_ms);
-        let sampled = seconds(last_ms - first_ms);
-        let average = sampled / (values.len() - 1) as f64;
-        let threshold = average * 1.1;
-        // A counter cannot have been below zero: its line is not drawn back beyond the point where it crosses zero.
-        let zero_limited = |to_start: f64| {
-            if counter && result > 0.0 && *first >= 0.0 {
-                let to_zero = sampled * (first / result);
-                if to_zero < to_start {
-                    to_zero
-                } else {
-                    to_start
-                }
-            } else {
-                to_start
+        self.look_at_times(window);
+        let spacing = &self.spacing;
+        let mut factor = spacing.factor;
+        // A counter cannot have been below zero: its line is not drawn back beyond the point where it crosses zero. That
+        // point lies before the samples' own length back where the counter began above what it grew by, and needs no
+        // working out there.
+        let limited = counter && result > 0.0 && *first >= 0.0;
+        if limited && !(*first >= result && spacing.to_start_raw <= spacing.sampled) {
+            let to_zero = spacing.sampled * (first / result);
+            if self.zero_limit_first && to_zero < spacing.to_start_raw {
+                factor = self.factor(spacing.bounded(to_zero));
+            } else if !self.zero_limit_first && to_zero < spacing.to_start {
+                factor = self.factor(to_zero);
             }
-        };
-        // Samples that begin or end farther from the edge than their spacing suggests: half a spacing is assumed.
-        let bounded = |distance: f64| {
-            if distance >= threshold {
-                average / 2.0
-            } else {
-                distance
-            }
-        };
-        to_start = if self.zero_limit_first {
-            bounded(zero_limited(to_start))
-        } else {
-            zero_limited(bounded(to_start))
-        };
-        to_end = bounded(to_end);
-        let mut factor = (sampled + to_start + to_end) / sampled;
-        if self.growth == Growth::Rate {
-            factor /= self.range_seconds;
         }
         Some(result * factor)
+    }
+
+    /// Works out the spacing, unless it is that of the series before.
+    #[inline]
+    fn look_at_times(&mut self, window: &Window<'_>) {
+        let samples = window.times.len();
+        let first_ms = window.times[0].as_millis();
+        let last_ms = window.times[samples - 1].as_millis();
+        let known = &self.spacing;
+        if known.samples == samples && known.first_ms == first_ms && known.last_ms == last_ms {
+            return;
+        }
+        let sampled = seconds(last_ms - first_ms);
+        let mut spacing = Spacing {
+            first_ms,
+            last_ms,
+            samples,
+            sampled,
+            average: sampled / (samples - 1) as f64,
+            to_start_raw: seconds(first_ms - self.start_ms),
+            ..Spacing::default()
+        };
+        spacing.to_start = spacing.bounded(spacing.to_start_raw);
+        spacing.to_end = spacing.bounded(seconds(self.end_ms - last_ms));
+        self.spacing = spacing;
+        self.spacing.factor = self.factor(self.spacing.to_start);
+    }
+
+    fn factor(&self, to_start: f64) -> f64 {
+        let spacing = &self.spacing;
+        let factor = (spacing.sampled + to_start + spacing.to_end) / spacing.sampled;
+        match self.growth {
+            Growth::Rate => factor / self.range_seconds,
+            Growth::Increase | Growth::Delta => factor,
+        }
+    }
+}
+
+impl Spacing {
+    /// Samples that begin or end farther from the edge than their spacing suggests are extrapolated by half a spacing.
+    fn bounded(&self, distance: f64) -> f64 {
+        if distance >= self.average * 1.1 {
+            self.average / 2.0
+        } else {
+            distance
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Selection {
     pub(super) rows: Vec<Rows>,
     /// Whether the series stay distinct without their names.
     pub(super) unnamed_distinct: bool,
+    /// Metric names that do not look like a counter's, each once, and whether one of their series had a result.
+    pub(super) no_counters: Vec<(String, bool)>,
 }
 
 /// One of them.
@@ -29,10 +31,22 @@ pub(super) struct Selected {
     /// The set without its metric name.
     pub(super) unnamed: SetId,
     /// Which of the selection's targets.
-    pub(super) target: usize,
+    pub(super) target: u32,
+    /// Which of `no_counters` the series' name is, if it is one.
+    pub(super) no_counter: Option<u32>,
 }
 
 impl Selection {
+    /// The position of a name among `no_counters`.
+    fn no_counter(&mut self, name: &str) -> u32 {
+        let known = self.no_counters.iter().position(|(known, _)| known == name);
+        let position = known.unwrap_or_else(|| {
+            self.no_counters.push((name.to_owned(), false));
+            self.no_counters.len() - 1
+        });
+        position as u32
+    }
+
     /// Finds the windows' rows, for all series at once.
     pub(super) fn look_at<Q: Queryable>(&mut self, storage: &Q, from: i64, to: i64, open: bool) {
         let (from, to) = (Timestamp::from_millis(from), Timestamp::from_millis(to));
@@ -57,13 +71,16 @@ impl<Q: Queryable> Run<'_, Q> {
         selection.fingerprint = Some(fingerprint);
         selection.series.clear();
         selection.targets.clear();
+        selection.no_counters.clear();
         for id in self.storage.select(&selector.matchers) {
             let target = self.storage.target(id);
             let known = selection.targets.iter().rposition(|known| *known == target);
             let target = known.unwrap_or_else(|| {
                 selection.targets.push(target);
                 selection.targets.len() - 1
-            });
+            }) as u32;
+            let name = self.storage.labels(id).metric_name();
+            let no_counter = might_be_no_counter(name).then(|| selection.no_counter(name));
             let set = self.table.intern(self.storage.labels(id).clone());
             let unnamed = self.table.without_name(set);
             selection.series.push(Selected {
@@ -71,6 +88,7 @@ impl<Q: Queryable> Run<'_, Q> {
                 set,
                 unnamed,
                 target,
+                no_counter,
             });
         }
         let unnamed = selection.series.iter().map(|series| series.unnamed);
@@ -94,7 +112,7 @@ impl<Q: Queryable> Run<'_, Q> {
         selection.look_at(self.storage, moment.saturating_sub(lookback), moment, open);
         let mut samples = self.buffer();
         for series in &selection.series {
-            let rows = &selection.rows[series.target];
+            let rows = &selection.rows[series.target as usize];
             let Some((row, newest)) = self.storage.column(series.id).last_before(rows) else {
                 continue;
             };
@@ -103,7 +121,7 @@ impl<Q: Queryable> Run<'_, Q> {
             }
             let at = self
                 .storage
-                .times(selection.targets[series.target], row..row + 1)[0];
+                .times(selection.targets[series.target as usize], row..row + 1)[0];
             samples.push(Sample {
                 set: series.set,
                 drop_name: false,
@@ -129,10 +147,10 @@ impl<Q: Queryable> Run<'_, Q> {
         let mut found = Vec::new();
         for series in &selection.series {
             let column = self.storage.column(series.id);
-            let rows = column.within(&selection.rows[series.target]);
+            let rows = column.within(&selection.rows[series.target as usize]);
             let times = self
                 .storage
-                .times(selection.targets[series.target], rows.clone());
+                .times(selection.targets[series.target as usize], rows.clone());
             let (times, values): (Vec<_>, Vec<_>) = column
                 .samples(&rows)
                 .map(|(row, value)| (times[row - rows.start], value))
@@ -144,4 +162,10 @@ impl<Q: Queryable> Run<'_, Q> {
         self.remember(expr.id, NodeMemory::Selection(selection));
         Ok(found)
     }
+}
+
+/// Whether a metric's name has none of the endings that counters' names have.
+pub(super) fn might_be_no_counter(name: &str) -> bool {
+    let counters = ["_total", "_sum", "_count", "_bucket"];
+    !name.is_empty() && !counters.iter().any(|suffix| name.ends_with(suffix))
 }
