@@ -140,8 +140,8 @@ impl<Q: Queryable> Run<'_, Q> {
         samples: &[Sample],
         groups: &mut Groups,
     ) -> Vec<Sample> {
-        if let (Some(param), false) = (&aggregate.param, (0.0..=1.0).contains(&q)) {
-            self.warn_of_quantile(q, &param.unwrapped().span);
+        if let Some(param) = &aggregate.param {
+            self.check_quantile(q, param);
         }
         let mut result = self.buffer();
         for (group, members) in self.in_groups(aggregate, samples, groups) {

@@ -2,7 +2,11 @@
 //! `promql/functions.go`).
 
 use super::over_time::Window;
+use super::selector::Selected;
+use super::steps::Points;
 use crate::promql::{Options, Version};
+use crate::time::Timestamp;
+use crate::tsdb::{Rows, Table};
 
 /// Which of the three extrapolating functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,24 +25,16 @@ pub(super) struct Extrapolation {
     range_seconds: f64,
     /// Before 2.51 the zero limit came before the extrapolation threshold.
     zero_limit_first: bool,
-    /// Of the series before this one: those of one target nearly always have the same.
-    spacing: Spacing,
 }
 
 /// When a series' samples in the window were taken, and what follows from that alone.
-#[derive(Clone, Debug, Default)]
 struct Spacing {
-    first_ms: i64,
-    last_ms: i64,
-    /// 0 before the first series.
-    samples: usize,
-    /// Seconds from the first sample to the last.
+    /// Seconds from the first sample to the last, and between samples on average.
     sampled: f64,
-    /// Seconds between samples on average.
     average: f64,
-    /// Seconds from the window's start to the first sample, as far as they are extrapolated over, and before that was decided.
+    /// Seconds from the window's start to the first sample; how many of them are extrapolated over, as far as spacing decides.
+    to_first: f64,
     to_start: f64,
-    to_start_raw: f64,
     to_end: f64,
     /// What the growth between the samples is multiplied by.
     factor: f64,
@@ -52,72 +48,117 @@ impl Extrapolation {
             end_ms,
             range_seconds: seconds(range_ms),
             zero_limit_first: options.version == Version::V2_42,
-            spacing: Spacing::default(),
         }
     }
 
     /// The growth over the window, if it holds two samples.
-    #[inline]
-    pub(super) fn of(&mut self, window: &Window<'_>) -> Option<f64> {
-        let values = window.values;
-        let [first, .., last] = values else {
+    pub(super) fn of(&self, window: &Window<'_>) -> Option<f64> {
+        let [first, .., last] = window.values else {
             return None;
         };
-        let counter = self.growth != Growth::Delta;
         let mut result = last - first;
-        if counter && !window.never_falls {
-            for pair in values.windows(2) {
+        if self.growth != Growth::Delta {
+            for pair in window.values.windows(2) {
                 if pair[1] < pair[0] {
                     result += pair[0];
                 }
             }
         }
-        self.look_at_times(window);
-        let spacing = &self.spacing;
-        let mut factor = spacing.factor;
-        // A counter cannot have been below zero: its line is not drawn back beyond the point where it crosses zero. That
-        // point lies before the samples' own length back where the counter began above what it grew by, and needs no
-        // working out there.
-        let limited = counter && result > 0.0 && *first >= 0.0;
-        if limited && !(*first >= result && spacing.to_start_raw <= spacing.sampled) {
-            let to_zero = spacing.sampled * (first / result);
-            if self.zero_limit_first && to_zero < spacing.to_start_raw {
-                factor = self.factor(spacing.bounded(to_zero));
-            } else if !self.zero_limit_first && to_zero < spacing.to_start {
-                factor = self.factor(to_zero);
-            }
-        }
-        Some(result * factor)
+        let spacing = self.spacing(window.times);
+        Some(result * self.factor_for(*first, result, &spacing))
     }
 
-    /// Works out the spacing, unless it is that of the series before.
-    #[inline]
-    fn look_at_times(&mut self, window: &Window<'_>) {
-        let samples = window.times.len();
-        let first_ms = window.times[0].as_millis();
-        let last_ms = window.times[samples - 1].as_millis();
-        let known = &self.spacing;
-        if known.samples == samples && known.first_ms == first_ms && known.last_ms == last_ms {
+    /// The growth of series of one target, read from the store: where a series rose through the whole window two cells and the
+    /// target's spacing are enough, where it fell the cells before, and only where samples are missing all of them.
+    pub(super) fn of_run(
+        &self,
+        table: &Table<'_>,
+        rows: &Rows,
+        run: &[Selected],
+        scratch: &mut Points,
+        push: &mut impl FnMut(&Selected, Option<f64>),
+    ) {
+        if rows.len() < 2 {
             return;
         }
-        let sampled = seconds(last_ms - first_ms);
-        let mut spacing = Spacing {
-            first_ms,
-            last_ms,
-            samples,
-            sampled,
-            average: sampled / (samples - 1) as f64,
-            to_start_raw: seconds(first_ms - self.start_ms),
-            ..Spacing::default()
-        };
-        spacing.to_start = spacing.bounded(spacing.to_start_raw);
-        spacing.to_end = spacing.bounded(seconds(self.end_ms - last_ms));
-        self.spacing = spacing;
-        self.spacing.factor = self.factor(self.spacing.to_start);
+        let (first_row, last_row) = (table.row(rows.start), table.row(rows.end - 1));
+        let spacing = self.spacing(table.times(rows));
+        for series in run {
+            let slot = series.id.slot();
+            if table.rises_through(series.id, rows) {
+                let first = first_row[slot];
+                let result = last_row[slot] - first;
+                push(
+                    series,
+                    Some(result * self.factor_for(first, result, &spacing)),
+                );
+                continue;
+            }
+            let column = table.column(series.id);
+            let own = column.within(rows);
+            if own.len() < 2 {
+                continue;
+            }
+            if column.has_holes(&own) {
+                scratch.read(table, series.id, &own);
+                push(series, self.of(&scratch.window()));
+                continue;
+            }
+            let first = column.value(own.start);
+            let mut result = column.value(own.end - 1) - first;
+            if self.growth != Growth::Delta {
+                for row in column.falls(&own) {
+                    result += column.value(*row as usize - 1);
+                }
+            }
+            let factor = if own == *rows {
+                self.factor_for(first, result, &spacing)
+            } else {
+                self.factor_for(first, result, &self.spacing(table.times(&own)))
+            };
+            push(series, Some(result * factor));
+        }
     }
 
-    fn factor(&self, to_start: f64) -> f64 {
-        let spacing = &self.spacing;
+    /// What the growth of a series is multiplied by that began at `first` and grew by `result`.
+    #[inline]
+    fn factor_for(&self, first: f64, result: f64, spacing: &Spacing) -> f64 {
+        // A counter cannot have been below zero: its line is not drawn back beyond the point where it crosses zero. Where it
+        // began above what it grew by, that point lies at least as far back as the samples reach forward, and needs no
+        // working out if that is farther than the window.
+        let limited = self.growth != Growth::Delta && result > 0.0 && first >= 0.0;
+        if !limited || first >= result && spacing.to_first <= spacing.sampled {
+            return spacing.factor;
+        }
+        let to_zero = spacing.sampled * (first / result);
+        if self.zero_limit_first && to_zero < spacing.to_first {
+            self.factor(spacing.bounded(to_zero), spacing)
+        } else if !self.zero_limit_first && to_zero < spacing.to_start {
+            self.factor(to_zero, spacing)
+        } else {
+            spacing.factor
+        }
+    }
+
+    /// The spacing of at least two samples.
+    fn spacing(&self, times: &[Timestamp]) -> Spacing {
+        let (first_ms, last_ms) = (times[0].as_millis(), times[times.len() - 1].as_millis());
+        let sampled = seconds(last_ms - first_ms);
+        let mut spacing = Spacing {
+            sampled,
+            average: sampled / (times.len() - 1) as f64,
+            to_first: seconds(first_ms - self.start_ms),
+            to_start: 0.0,
+            to_end: 0.0,
+            factor: 0.0,
+        };
+        spacing.to_start = spacing.bounded(spacing.to_first);
+        spacing.to_end = spacing.bounded(seconds(self.end_ms - last_ms));
+        spacing.factor = self.factor(spacing.to_start, &spacing);
+        spacing
+    }
+
+    fn factor(&self, to_start: f64, spacing: &Spacing) -> f64 {
         let factor = (spacing.sampled + to_start + spacing.to_end) / spacing.sampled;
         match self.growth {
             Growth::Rate => factor / self.range_seconds,
@@ -164,7 +205,6 @@ fn seconds(ms: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
 
     /// Confirmed with Prometheus 2.42's promtool.
     #[test]
@@ -173,7 +213,6 @@ mod tests {
         let window = Window {
             times: &times,
             values: &[6.0, 12.0, 18.0],
-            never_falls: true,
         };
         for (version, expected) in [
             (Version::V2_42, 0.36666666666666664),
@@ -198,7 +237,6 @@ mod tests {
         let window = Window {
             times: &times,
             values: &[10.0, 20.0, 5.0, 10.0],
-            never_falls: false,
         };
         let of =
             |growth| Extrapolation::new(growth, 60_000, 45_000, &Options::default()).of(&window);
