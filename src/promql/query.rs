@@ -145,14 +145,10 @@ impl Query {
                 .select(&used.matchers)
                 .into_iter()
                 .map(|id| {
-                    let column = storage.column(id);
-                    let target = storage.target(id);
-                    let rows = column.within(&storage.rows(target, from, to, open));
-                    let times = storage.times(target, rows.clone());
-                    let samples = column
-                        .samples(&rows)
-                        .map(|(row, value)| (times[row - rows.start], value))
-                        .collect();
+                    let table = storage.table(id.target());
+                    let column = table.column(id);
+                    let rows = column.within(&table.rows(from, to, open));
+                    let samples = column.samples(&rows).collect();
                     MatrixSeries {
                         labels: storage.labels(id).clone(),
                         samples,

@@ -18,10 +18,10 @@
 //! marker, and so does every series of a scrape that failed; colliding labels are renamed ([`ScrapeLabels`]).
 //! What is left out: blocks, the write-ahead log, out-of-order samples within a scrape target, native histograms, exemplars, metadata.
 //!
-//! The layout follows what queries ask. All series of a target share one vector of timestamps, so that the bounds of a window
-//! are found once per target; a series is a column of values with the rows listed at which it has no sample
-//! (gap or stale marker) and at which its value fell, so that `increase` over a window without either is two reads.
-//! Rows older than the retention are dropped. Evaluation knows none of this but the [`Queryable`] trait.
+//! The layout follows what is asked most. All series of a target share one vector of timestamps, so that the bounds of a
+//! window are found once per target; a scrape is one row of values; and rows at which a series has no sample (gap or stale
+//! marker) or at which its value fell are listed, so that `increase` over a window without either is two reads. Rows older
+//! than the retention are dropped. Evaluation knows none of this but the [`Queryable`] trait.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
@@ -29,13 +29,13 @@ mod labels;
 mod matcher;
 mod queryable;
 mod relabel;
-mod series;
 mod storage;
+mod target;
 
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME};
 pub(crate) use matcher::anchored;
 pub use matcher::{MatchOp, Matcher, RegexDialect};
-pub use queryable::{Column, Queryable, Rows};
+pub use queryable::{Column, Queryable, Rows, Table};
 pub(crate) use relabel::format_general;
 pub use relabel::{ScrapeLabels, normalise_bound};
 pub use storage::{LabelsTaken, Scrape, SeriesId, Storage, TargetId};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::series::GAP_BITS;
+use super::target::{GAP_BITS, Presence, Track};
 use super::{Labels, Matcher, SeriesId, TargetId};
 use crate::time::Timestamp;
 
@@ -22,80 +22,130 @@ pub trait Queryable {
     /// What identifies a series.
     fn labels(&self, series: SeriesId) -> &Labels;
 
-    /// The target a series belongs to.
-    fn target(&self, series: SeriesId) -> TargetId;
+    /// What the scrapes of a target left.
+    fn table(&self, target: TargetId) -> Table<'_>;
+}
 
-    /// The rows of a target whose time lies in `from..=to`, or in the left-open `(from, to]` where `open` says so.
-    fn rows(&self, target: TargetId, from: Timestamp, to: Timestamp, open: bool) -> Rows;
+/// The scrapes of one target: a row per scrape, a cell in it per series.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    pub(super) times: &'a [Timestamp],
+    pub(super) cells: &'a [f64],
+    /// Row of the first time and cell, and cells per row.
+    pub(super) first: usize,
+    pub(super) width: usize,
+    pub(super) tracks: &'a [Track],
+    pub(super) presences: &'a [Presence],
+}
+
+impl<'a> Table<'a> {
+    /// The rows whose time lies in `from..=to`, or in the left-open `(from, to]` where `open` says so.
+    pub fn rows(&self, from: Timestamp, to: Timestamp, open: bool) -> Rows {
+        // Queries ask for the newest rows nearly always.
+        let end = match self.times.last() {
+            Some(last) if *last <= to => self.times.len(),
+            _ => self.times.partition_point(|at| *at <= to),
+        };
+        let before = |at: &Timestamp| *at < from || open && *at == from;
+        let start = self.times[..end].partition_point(before);
+        self.first + start..self.first + end
+    }
 
     /// The times of rows, which must be among those [`rows`](Self::rows) answers with.
-    fn times(&self, target: TargetId, rows: Rows) -> &[Timestamp];
+    #[inline]
+    pub fn times(&self, rows: &Rows) -> &'a [Timestamp] {
+        &self.times[rows.start - self.first..rows.end - self.first]
+    }
 
-    /// A series' values.
-    fn column(&self, series: SeriesId) -> Column<'_>;
+    /// A row's cells, by [`SeriesId::slot`]; only those of series that have a sample there mean anything.
+    #[inline]
+    pub fn row(&self, row: usize) -> &'a [f64] {
+        let start = (row - self.first) * self.width;
+        &self.cells[start..start + self.width]
+    }
+
+    /// Whether a series has a sample in each of the rows, none smaller than the one before it. May say no where it is so.
+    #[inline]
+    pub fn rises_through(&self, series: SeriesId, rows: &Rows) -> bool {
+        let track = &self.tracks[series.slot()];
+        !track.irregular && track.first as usize <= rows.start && rows.end <= track.end as usize
+    }
+
+    /// The values of one series.
+    pub fn column(&self, series: SeriesId) -> Column<'a> {
+        Column {
+            table: *self,
+            track: &self.tracks[series.slot()],
+            presence: &self.presences[series.slot()],
+            slot: series.slot(),
+        }
+    }
 }
 
 /// The values of one series, row by row.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
-    pub(super) first: usize,
-    pub(super) values: &'a [f64],
-    pub(super) holes: &'a [usize],
-    pub(super) resets: &'a [usize],
+    table: Table<'a>,
+    track: &'a Track,
+    presence: &'a Presence,
+    slot: usize,
 }
 
 impl<'a> Column<'a> {
     /// The rows from the series' first to its last, cut to `window`; some of them may be holes.
+    #[inline]
     pub fn within(&self, window: &Rows) -> Rows {
-        let start = window.start.max(self.first);
-        let end = window.end.min(self.first + self.values.len());
+        let start = window.start.max(self.track.first as usize);
+        let end = window.end.min(self.track.end as usize);
         start..end.max(start)
     }
 
-    /// The values of rows that [`within`](Self::within) answered with.
-    pub fn values(&self, rows: &Rows) -> &'a [f64] {
-        &self.values[rows.start - self.first..rows.end - self.first]
+    /// What a row holds, one of those that [`within`](Self::within) answers with; of a hole that is no sample.
+    #[inline]
+    pub fn value(&self, row: usize) -> f64 {
+        self.table.row(row)[self.slot]
     }
 
     /// The samples in rows that [`within`](Self::within) answered with, holes skipped.
-    pub fn samples(&self, rows: &Rows) -> impl Iterator<Item = (usize, f64)> + use<'a> {
-        let mut holes = self.holes(rows).iter().copied().peekable();
-        let numbered = rows.clone().zip(self.values(rows).iter().copied());
-        numbered.filter(move |(row, _)| holes.next_if_eq(row).is_none())
+    pub fn samples(self, rows: &Rows) -> impl Iterator<Item = (Timestamp, f64)> + use<'a> {
+        let mut holes = self.holes(rows).iter().peekable();
+        let timed = rows.clone().zip(self.table.times(rows));
+        timed
+            .filter(move |(row, _)| holes.next_if(|hole| **hole as usize == *row).is_none())
+            .map(move |(row, at)| (*at, self.value(row)))
     }
 
-    /// The newest row before the end of `window` that holds a sample or a stale marker: where the series stood then.
-    pub fn last_before(&self, window: &Rows) -> Option<(usize, f64)> {
-        let mut row = window.end.min(self.first + self.values.len());
-        while row > window.start.max(self.first) {
-            row -= 1;
-            let value = self.values[row - self.first];
-            if value.to_bits() != GAP_BITS {
-                return Some((row, value));
-            }
+    /// The newest sample or stale marker in `window`: where the series stood then.
+    pub fn last_in(&self, window: &Rows) -> Option<(Timestamp, f64)> {
+        let rows = self.within(window).rev();
+        rows.map(|row| (self.table.times(&(row..row + 1))[0], self.value(row)))
+            .find(|(_, value)| value.to_bits() != GAP_BITS)
+    }
+
+    /// Whether some of the rows hold no sample: the series was missing there, or marked stale.
+    #[inline]
+    pub fn has_holes(&self, rows: &Rows) -> bool {
+        self.track.irregular && !self.holes(rows).is_empty()
+    }
+
+    /// The rows whose sample is smaller than the one before it, both of them in these rows (a NaN is not smaller).
+    #[inline]
+    pub fn falls(&self, rows: &Rows) -> &'a [u32] {
+        if self.track.irregular {
+            between(&self.presence.falls, rows.start + 1..rows.end)
+        } else {
+            &[]
         }
-        None
     }
 
-    /// Which of the rows hold no sample: the series was missing there, or marked stale. Sorted.
-    pub fn holes(&self, rows: &Rows) -> &'a [usize] {
-        between(self.holes, rows)
-    }
-
-    /// Whether no sample in these rows is smaller than the one before it, both of them in these rows.
-    pub fn never_falls(&self, rows: &Rows) -> bool {
-        self.resets.is_empty()
-            || between(self.resets, &(rows.start + 1..rows.end.max(rows.start + 1))).is_empty()
+    fn holes(&self, rows: &Rows) -> &'a [u32] {
+        between(&self.presence.holes, rows.clone())
     }
 }
 
 /// The part of a sorted list that lies in a range.
-fn between<'a>(sorted: &'a [usize], range: &Rows) -> &'a [usize] {
-    // Nearly always empty, so not even a search.
-    if sorted.last().is_none_or(|last| *last < range.start) {
-        return &[];
-    }
-    let start = sorted.partition_point(|row| *row < range.start);
-    let end = sorted.partition_point(|row| *row < range.end);
-    &sorted[start..end]
+fn between(sorted: &[u32], range: Rows) -> &[u32] {
+    let start = sorted.partition_point(|row| (*row as usize) < range.start);
+    let end = sorted.partition_point(|row| (*row as usize) < range.end);
+    &sorted[start..end.max(start)]
 }

@@ -3,17 +3,32 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::series::{GAP_BITS, Series};
-use super::{Column, Labels, Matcher, Queryable, Rows, STALE};
+use super::target::Target;
+use super::{Labels, Matcher, Queryable, Table};
 use crate::time::{Span, Timestamp};
 
 /// A series of a [`Storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SeriesId(u32);
+pub struct SeriesId {
+    target: TargetId,
+    slot: u32,
+}
 
 /// A scrape target of a [`Storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetId(u32);
+
+impl SeriesId {
+    /// The target the series belongs to.
+    pub fn target(self) -> TargetId {
+        self.target
+    }
+
+    /// Its place among the target's series.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
 
 /// The label set belongs to a series of another target already.
 ///
@@ -39,21 +54,14 @@ impl std::error::Error for LabelsTaken {}
 #[derive(Clone, Debug, Default)]
 pub struct Storage {
     targets: Vec<Target>,
-    series: Vec<Series>,
+    /// The labels of each target's series, by slot.
+    labels: Vec<Vec<Labels>>,
+    /// All series, in the order they were made.
+    series: Vec<SeriesId>,
     /// For look-ups only; never iterated.
     by_labels: HashMap<Labels, SeriesId>,
     fingerprint: u64,
     retention: Option<Span>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Target {
-    /// Number of the row that `times[0]` belongs to.
-    first: usize,
-    times: Vec<Timestamp>,
-    series: Vec<SeriesId>,
-    /// How many of the series have a sample, and no stale marker, in the last row.
-    alive: usize,
 }
 
 impl Storage {
@@ -72,6 +80,7 @@ impl Storage {
     /// A new scrape target, without series.
     pub fn add_target(&mut self) -> TargetId {
         self.targets.push(Target::default());
+        self.labels.push(Vec::new());
         TargetId(self.targets.len() as u32 - 1)
     }
 
@@ -81,21 +90,21 @@ impl Storage {
     /// When the label set belongs to another target.
     pub fn series(&mut self, target: TargetId, labels: &Labels) -> Result<SeriesId, LabelsTaken> {
         if let Some(&id) = self.by_labels.get(labels) {
-            let by = self.series[id.0 as usize].target;
-            return if by == target {
+            return if id.target == target {
                 Ok(id)
             } else {
                 Err(LabelsTaken {
                     labels: labels.clone(),
-                    by,
+                    by: id.target,
                 })
             };
         }
-        let id = SeriesId(self.series.len() as u32);
-        self.series.push(Series::new(labels.clone(), target));
-        self.targets[target.0 as usize].series.push(id);
+        let slot = self.targets[target.index()].add_series() as u32;
+        let id = SeriesId { target, slot };
+        self.labels[target.index()].push(labels.clone());
+        self.series.push(id);
         self.by_labels.insert(labels.clone(), id);
-        self.fingerprint = chain(self.fingerprint, labels);
+        self.fingerprint = chain(self.fingerprint, target, labels);
         Ok(id)
     }
 
@@ -106,17 +115,12 @@ impl Storage {
 
     /// All series, in the order they were made.
     pub fn all_series(&self) -> impl ExactSizeIterator<Item = SeriesId> {
-        (0..self.series.len() as u32).map(SeriesId)
+        self.series.iter().copied()
     }
 
     /// The samples of a series that are still kept, stale markers included.
     pub fn samples(&self, series: SeriesId) -> impl Iterator<Item = (Timestamp, f64)> {
-        let series = &self.series[series.0 as usize];
-        let target = &self.targets[series.target.0 as usize];
-        let numbered = (series.first..).zip(&series.values);
-        numbered
-            .filter(|(row, value)| *row >= target.first && value.to_bits() != GAP_BITS)
-            .map(|(row, value)| (target.times[row - target.first], *value))
+        self.targets[series.target.index()].samples(series)
     }
 
     /// Begins a scrape of a target. Nothing of it is seen before [`Scrape::commit`]; dropped, it leaves no trace.
@@ -124,19 +128,18 @@ impl Storage {
     /// # Panics
     /// When the target was scraped at `at` or later already.
     pub fn scrape(&mut self, target: TargetId, at: Timestamp) -> Scrape<'_> {
-        let last = self.targets[target.0 as usize].times.last();
+        let scraped = &mut self.targets[target.index()];
+        let last = scraped.times.last();
         assert!(
             last.is_none_or(|last| *last < at),
             "scrapes of a target come in time order: {at:?} after {last:?}"
         );
-        let row = self.targets[target.0 as usize].next_row();
+        scraped.begin_row();
         Scrape {
-            storage: self,
+            into: scraped,
             target,
             at,
-            row,
-            appended: 0,
-            fresh: 0,
+            retention: self.retention,
         }
     }
 
@@ -152,7 +155,7 @@ impl Storage {
     /// same labels are merged with the first's; of two at one time the later call's counts.
     ///
     /// # Errors
-    /// When the label set belongs to a scraped target.
+    /// When the label set belongs to a target with other series.
     pub fn insert(
         &mut self,
         labels: &Labels,
@@ -165,25 +168,24 @@ impl Storage {
                 self.series(target, labels)?
             }
         };
-        let target = self.series[id.0 as usize].target;
-        if self.targets[target.0 as usize].series.len() > 1 {
+        let target = &mut self.targets[id.target.index()];
+        if target.len() > 1 {
             return Err(LabelsTaken {
                 labels: labels.clone(),
-                by: target,
+                by: id.target,
             });
         }
-        let mut all: Vec<(Timestamp, f64)> = self.samples(id).collect();
+        let mut all: Vec<(Timestamp, f64)> = target.samples(id).collect();
         all.extend(samples);
         // Stable, so that of equal times the later call's stands last.
         all.sort_by_key(|(at, _)| *at);
         all.reverse();
         all.dedup_by_key(|(at, _)| *at);
-        self.targets[target.0 as usize].times.clear();
-        self.series[id.0 as usize].clear();
+        target.clear();
         for (at, value) in all.into_iter().rev() {
-            let row = self.targets[target.0 as usize].next_row();
-            self.targets[target.0 as usize].times.push(at);
-            self.series[id.0 as usize].push(row, value);
+            target.begin_row();
+            target.fill(0, value);
+            target.end_row(at);
         }
         Ok(id)
     }
@@ -192,13 +194,10 @@ impl Storage {
 /// One scrape of one target, under way.
 #[derive(Debug)]
 pub struct Scrape<'a> {
-    storage: &'a mut Storage,
+    into: &'a mut Target,
     target: TargetId,
     at: Timestamp,
-    row: usize,
-    appended: usize,
-    /// Appended series that were not alive before.
-    fresh: usize,
+    retention: Option<Span>,
 }
 
 impl Scrape<'_> {
@@ -206,77 +205,31 @@ impl Scrape<'_> {
     ///
     /// # Panics
     /// When the series is another target's.
+    #[inline]
     pub fn append(&mut self, series: SeriesId, value: f64) {
-        let series = &mut self.storage.series[series.0 as usize];
-        assert!(
-            series.target == self.target,
-            "{} is a series of another target",
-            series.labels
-        );
-        if series.end() > self.row {
-            return;
-        }
-        self.appended += 1;
-        self.fresh += usize::from(!series.is_alive());
-        series.push(self.row, value);
+        assert!(series.target == self.target, "a series of another target");
+        self.into.fill(series.slot as usize, value);
     }
 
     /// Makes the scrape visible, and marks as stale what the target no longer exposes.
-    pub fn commit(mut self) {
-        let Scrape {
-            target, at, row, ..
-        } = self;
-        let (appended, fresh) = (self.appended, self.fresh);
-        // Dropping `self` must find nothing to undo.
-        self.appended = 0;
-        let storage = &mut *self.storage;
-        let missing = storage.targets[target.0 as usize].alive + fresh - appended;
-        if missing > 0 {
-            for id in &storage.targets[target.0 as usize].series {
-                let series = &mut storage.series[id.0 as usize];
-                if series.end() <= row && series.is_alive() {
-                    series.push(row, STALE);
-                }
-            }
-        }
-        let retention = storage.retention;
-        let target = &mut storage.targets[target.0 as usize];
-        target.alive = appended;
-        target.times.push(at);
-        if let Some(retention) = retention {
-            target.forget_before(at - retention, &mut storage.series);
+    pub fn commit(self) {
+        self.into.end_row(self.at);
+        if let Some(retention) = self.retention {
+            self.into.forget_before(self.at - retention);
         }
     }
 }
 
 impl Drop for Scrape<'_> {
     fn drop(&mut self) {
-        if self.appended == 0 {
-            return;
-        }
-        for id in &self.storage.targets[self.target.0 as usize].series {
-            self.storage.series[id.0 as usize].pop(self.row);
-        }
+        // After a commit there is no row left to take back.
+        self.into.abandon_row();
     }
 }
 
-impl Target {
-    fn next_row(&self) -> usize {
-        self.first + self.times.len()
-    }
-
-    /// Drops rows older than `limit`, once they are at least half of all: so each row is moved once on average.
-    fn forget_before(&mut self, limit: Timestamp, series: &mut [Series]) {
-        let half = self.times.len() / 2;
-        if half < 8 || self.times[half] >= limit {
-            return;
-        }
-        let old = self.times.partition_point(|at| *at < limit);
-        self.times.drain(..old);
-        self.first += old;
-        for id in &self.series {
-            series[id.0 as usize].forget_rows_before(self.first);
-        }
+impl TargetId {
+    fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -287,51 +240,32 @@ impl Queryable for Storage {
 
     fn select(&self, matchers: &[Matcher]) -> Vec<SeriesId> {
         let wanted = |id: &SeriesId| {
-            let labels = &self.series[id.0 as usize].labels;
+            let labels = Queryable::labels(self, *id);
             matchers.iter().all(|matcher| matcher.matches(labels))
         };
         self.all_series().filter(wanted).collect()
     }
 
     fn labels(&self, series: SeriesId) -> &Labels {
-        &self.series[series.0 as usize].labels
+        &self.labels[series.target.index()][series.slot as usize]
     }
 
-    fn target(&self, series: SeriesId) -> TargetId {
-        self.series[series.0 as usize].target
-    }
-
-    fn rows(&self, target: TargetId, from: Timestamp, to: Timestamp, open: bool) -> Rows {
-        let target = &self.targets[target.0 as usize];
-        // Queries ask for the newest rows nearly always.
-        let end = match target.times.last() {
-            Some(last) if *last <= to => target.times.len(),
-            _ => target.times.partition_point(|at| *at <= to),
-        };
-        let before = |at: &Timestamp| *at < from || open && *at == from;
-        let start = target.times[..end].partition_point(before);
-        target.first + start..target.first + end
-    }
-
-    fn times(&self, target: TargetId, rows: Rows) -> &[Timestamp] {
-        let target = &self.targets[target.0 as usize];
-        &target.times[rows.start - target.first..rows.end - target.first]
-    }
-
-    fn column(&self, series: SeriesId) -> Column<'_> {
-        self.series[series.0 as usize].column()
+    #[inline]
+    fn table(&self, target: TargetId) -> Table<'_> {
+        self.targets[target.index()].table()
     }
 }
 
-/// FNV-1a over the labels of a new series, chained to what came before: stores in which the same series were made in the same
-/// order have the same fingerprint, and the same answer to every selection.
-fn chain(fingerprint: u64, labels: &Labels) -> u64 {
+/// FNV-1a over the labels of a new series, chained to what came before: stores in which the same series of the same targets were made
+/// in the same order have the same fingerprint, and the same answer to every selection.
+fn chain(fingerprint: u64, target: TargetId, labels: &Labels) -> u64 {
     let mut hash = fingerprint ^ 0xcbf2_9ce4_8422_2325;
     let mut eat = |bytes: &[u8]| {
         for byte in bytes.iter().chain(&[0xff]) {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     };
+    eat(&target.0.to_le_bytes());
     for (name, value) in labels.iter() {
         eat(name.as_bytes());
         eat(value.as_bytes());
@@ -408,16 +342,22 @@ mod tests {
         scrape(&mut storage, target, 10, &[(b, 2.0)]);
         scrape(&mut storage, target, 15, &[(b, 3.0)]);
         scrape(&mut storage, target, 20, &[(a, 2.0), (b, 4.0)]);
-        let rows = storage.rows(target, at(0), at(20), true);
+        let table = storage.table(target);
+        let rows = table.rows(at(0), at(20), true);
         assert_eq!(rows, 0..4);
-        let column = storage.column(a);
-        assert_eq!(column.holes(&rows), [1, 2]);
-        assert!(!column.never_falls(&rows));
+        let column = table.column(a);
+        assert!(column.has_holes(&rows) && !column.has_holes(&(3..4)));
+        assert_eq!(
+            column.samples(&rows).collect::<Vec<_>>(),
+            [(at(5), 3.0), (at(20), 2.0)]
+        );
+        assert!(table.rises_through(b, &rows) && !table.rises_through(a, &rows));
+        assert_eq!(column.falls(&rows), [3]);
         assert!(
-            column.never_falls(&(3..4)),
+            column.falls(&(3..4)).is_empty(),
             "a fall needs the sample before it"
         );
-        assert!(storage.column(b).never_falls(&rows));
+        assert!(table.column(b).falls(&rows).is_empty());
     }
 
     #[test]
@@ -426,9 +366,9 @@ mod tests {
         for secs in [5, 10, 15] {
             scrape(&mut storage, target, secs, &[(a, 1.0)]);
         }
-        assert_eq!(storage.rows(target, at(5), at(10), true), 1..2);
-        assert_eq!(storage.rows(target, at(5), at(10), false), 0..2);
-        assert_eq!(storage.rows(target, at(20), at(30), false), 3..3);
+        assert_eq!(storage.table(target).rows(at(5), at(10), true), 1..2);
+        assert_eq!(storage.table(target).rows(at(5), at(10), false), 0..2);
+        assert_eq!(storage.table(target).rows(at(20), at(30), false), 3..3);
     }
 
     #[test]
@@ -469,15 +409,17 @@ mod tests {
                 "{i}: {oldest:?}"
             );
             assert!(storage.samples(a).count() <= 26, "{i}");
-            let rows = storage.rows(target, at(0), at(i64::from(i) * 5), true);
+            let rows = storage
+                .table(target)
+                .rows(at(0), at(i64::from(i) * 5), true);
             assert_eq!(
-                storage.times(target, rows).len(),
+                storage.table(target).times(&rows).len(),
                 storage.samples(a).count()
             );
         }
         assert_eq!(storage.samples(b).count(), 0);
-        let rows = storage.rows(target, at(0), at(5000), true);
-        assert_eq!(storage.column(b).within(&rows).len(), 0);
+        let rows = storage.table(target).rows(at(0), at(5000), true);
+        assert_eq!(storage.table(target).column(b).within(&rows).len(), 0);
     }
 
     #[test]
@@ -490,7 +432,7 @@ mod tests {
             .insert(&name("x"), [(at(5), 0.0), (at(20), 3.0), (at(30), 1.0)])
             .unwrap();
         assert_eq!(shown(&storage, id), "5:0 10:1 20:3 30:1");
-        assert!(!storage.column(id).never_falls(&(0..4)));
+        assert_eq!(storage.table(id.target()).column(id).falls(&(0..4)), [3]);
     }
 
     #[test]

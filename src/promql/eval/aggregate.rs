@@ -13,9 +13,9 @@ use crate::tsdb::{METRIC_NAME, Queryable};
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     /// Into `labels` and `values`.
-    of: Memo<usize>,
+    of: Memo<u32>,
     labels: Vec<SetId>,
-    by_labels: Memo<usize>,
+    by_labels: Memo<u32>,
     values: Vec<Accumulator>,
     /// The groups met in this evaluation, in the order they first came.
     met: Vec<usize>,
@@ -35,19 +35,25 @@ struct Accumulator {
 }
 
 impl Groups {
+    #[inline]
     fn group_of(&mut self, set: SetId, aggregate: &Aggregate, table: &mut LabelTable) -> usize {
-        if let Some(group) = self.of.get(set) {
-            return group;
+        match self.of.get(set) {
+            Some(group) => group as usize,
+            None => self.new_member(set, aggregate, table),
         }
+    }
+
+    #[cold]
+    fn new_member(&mut self, set: SetId, aggregate: &Aggregate, table: &mut LabelTable) -> usize {
         let labels = grouped(set, aggregate, table);
-        let next = self.labels.len();
+        let next = self.labels.len() as u32;
         let group = self.by_labels.get_or(labels, || next);
         if group == next {
             self.labels.push(labels);
             self.values.push(Accumulator::default());
         }
         self.of.set(set, group);
-        group
+        group as usize
     }
 }
 
@@ -134,8 +140,8 @@ impl<Q: Queryable> Run<'_, Q> {
         samples: &[Sample],
         groups: &mut Groups,
     ) -> Vec<Sample> {
-        if let (Some(param), false) = (&aggregate.param, (0.0..=1.0).contains(&q)) {
-            self.warn_of_quantile(q, &param.unwrapped().span);
+        if let Some(param) = &aggregate.param {
+            self.check_quantile(q, param);
         }
         let mut result = self.buffer();
         for (group, members) in self.in_groups(aggregate, samples, groups) {

@@ -54,9 +54,7 @@ impl<Q: Queryable> Run<'_, Q> {
             unreachable!("checked: histogram_quantile has two arguments");
         };
         let q = self.scalar(q_arg, t)?;
-        if !(0.0..=1.0).contains(&q) {
-            self.warn_of_quantile(q, &q_arg.unwrapped().span);
-        }
+        self.check_quantile(q, q_arg);
         let plan = self.plan;
         self.for_each_histogram(expr, buckets, t, |run, set, buckets_of| {
             let (value, forced) = bucket_quantile(q, buckets_of, &plan.options);

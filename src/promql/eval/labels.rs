@@ -1,20 +1,22 @@
 //! Label sets as numbers.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::ops::Index;
 
 use crate::tsdb::Labels;
 
-/// A label set of a [`LabelTable`]; equal numbers are equal sets.
+/// A label set of a [`LabelTable`]; equal numbers are equal sets. Counted from one, so that an optional one is no larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct SetId(u32);
+pub(super) struct SetId(NonZeroU32);
 
 impl SetId {
     /// `{}`.
-    pub(super) const EMPTY: SetId = SetId(0);
+    pub(super) const EMPTY: SetId = SetId(NonZeroU32::MIN);
 
+    #[inline]
     fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
     }
 }
 
@@ -50,8 +52,12 @@ impl LabelTable {
         if let Some(id) = self.ids.get(&labels) {
             return *id;
         }
-        let id = SetId(self.sets.len() as u32);
         self.sets.push(labels.clone());
+        let number = u32::try_from(self.sets.len())
+            .ok()
+            .and_then(NonZeroU32::new);
+        let id =
+            SetId(number.expect("an evaluator starts afresh long before it knows 2^32 label sets"));
         self.ids.insert(labels, id);
         id
     }
@@ -88,6 +94,7 @@ pub(super) struct Memo<T> {
 }
 
 impl<T: Copy> Memo<T> {
+    #[inline]
     pub(super) fn get(&self, id: SetId) -> Option<T> {
         self.known.get(id.index()).copied().flatten()
     }

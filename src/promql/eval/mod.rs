@@ -12,6 +12,7 @@ mod label_functions;
 mod labels;
 mod maths;
 mod over_time;
+mod range_call;
 mod rate;
 mod remarks;
 mod selector;

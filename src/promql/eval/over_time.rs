@@ -1,29 +1,24 @@
 //! Functions of range vectors: each makes one value of the samples a series has in a window (`promql/functions.go`).
 
-use super::absent::labels_matched_exactly;
 use super::kahan::Kahan;
-use super::maths::{quantile, shortest};
+use super::maths::quantile;
 use super::rate::{Extrapolation, Growth, of_last_two};
-use super::{EvalError, Evaluated, NodeMemory, Points, Run, Sample, SetId};
 use crate::promql::Options;
-use crate::promql::ast::{Expr, ExprKind};
 use crate::promql::function::Function;
 use crate::time::Timestamp;
-use crate::tsdb::{METRIC_NAME, Queryable};
 
 /// The samples of one series in a window; at least one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window<'a> {
     pub(super) times: &'a [Timestamp],
     pub(super) values: &'a [f64],
-    /// Known to hold no sample smaller than the one before it.
-    pub(super) never_falls: bool,
 }
 
 /// A function with its other arguments, ready to be applied to each series.
-struct Applied<'a> {
-    function: Function,
-    extrapolation: Extrapolation,
+pub(super) struct Applied<'a> {
+    pub(super) function: Function,
+    /// For the functions that extrapolate.
+    extrapolation: Option<Extrapolation>,
     /// The arguments of type scalar, in order.
     scalars: [f64; 2],
     now: Timestamp,
@@ -32,254 +27,48 @@ struct Applied<'a> {
     sorted: Vec<f64>,
 }
 
-impl<Q: Queryable> Run<'_, Q> {
-    /// A call of a function that takes a range vector.
-    pub(super) fn range_call(
-        &mut self,
-        expr: &Expr,
+impl<'a> Applied<'a> {
+    /// The function at work; `scalars` are its other arguments, in order.
+    ///
+    /// # Errors
+    /// When one of these makes no sense.
+    pub(super) fn new(
         function: Function,
-        args: &[Expr],
-        t: i64,
-    ) -> Evaluated<Vec<Sample>> {
-        let mut scalars = [0.0; 2];
-        let mut range = None;
-        let mut next = scalars.iter_mut();
-        for arg in args {
-            let arg = arg.unwrapped();
-            match &arg.kind {
-                ExprKind::Range { .. } | ExprKind::Subquery(_) => range = Some(arg),
-                _ => {
-                    let value = self.scalar(arg, t)?;
-                    if let Some(slot) = next.next() {
-                        *slot = value;
-                    }
-                }
-            }
-        }
-        let Some(range) = range else {
-            unreachable!("checked: a range vector is a range selector or a subquery");
-        };
-        let plan = self.plan;
-        let (when, range_ms) = match &range.kind {
-            ExprKind::Range { selector, range_ms } => (&selector.when, *range_ms),
-            ExprKind::Subquery(subquery) => (&subquery.when, subquery.range_ms),
-            _ => unreachable!("one of the two, see above"),
-        };
-        let end = self.moment(when, t);
+        scalars: &[f64],
+        now_ms: i64,
+        end_ms: i64,
+        range_ms: i64,
+        options: &'a Options,
+    ) -> Result<Applied<'a>, String> {
         let growth = match function {
-            Function::Rate => Growth::Rate,
-            Function::Increase => Growth::Increase,
-            _ => Growth::Delta,
+            Function::Rate => Some(Growth::Rate),
+            Function::Increase => Some(Growth::Increase),
+            Function::Delta => Some(Growth::Delta),
+            _ => None,
         };
-        let mut applied = Applied {
+        let scalar = |i: usize| scalars.get(i).copied().unwrap_or_default();
+        let applied = Applied {
             function,
-            extrapolation: Extrapolation::new(growth, end, range_ms, &plan.options),
-            scalars,
-            now: Timestamp::from_millis(t),
-            options: &plan.options,
+            extrapolation: growth
+                .map(|growth| Extrapolation::new(growth, end_ms, range_ms, options)),
+            scalars: [scalar(0), scalar(1)],
+            now: Timestamp::from_millis(now_ms),
+            options,
             sorted: Vec::new(),
         };
-        applied
-            .check()
-            .map_err(|message| EvalError::new(message, &expr.span))?;
-        let samples = match &range.kind {
-            ExprKind::Range { selector, .. } => {
-                let mut selection = self.selection(range.id, selector);
-                let open = plan.options.left_open();
-                selection.look_at(self.storage, end.saturating_sub(range_ms), end, open);
-                let samples = self.apply_to_selection(expr, &selection, &mut applied);
-                self.remember(range.id, NodeMemory::Selection(selection));
-                samples?
-            }
-            ExprKind::Subquery(subquery) => {
-                let series = self.subquery(range, subquery, t)?;
-                self.apply_to_points(expr, &series, &mut applied)?
-            }
-            _ => unreachable!("one of the two, see above"),
-        };
-        self.remark_on(function, range, args, scalars[0], &samples);
-        if function == Function::AbsentOverTime {
-            return Ok(self.absent_over_time(range, samples));
-        }
-        Ok(samples)
+        applied.check().map(|()| applied)
     }
 
-    /// Applies a function to the series of a range selector.
-    fn apply_to_selection(
-        &mut self,
-        expr: &Expr,
-        selection: &super::selector::Selection,
-        applied: &mut Applied<'_>,
-    ) -> Evaluated<Vec<Sample>> {
-        let storage = self.storage;
-        let keep_name = keeps_name(applied.function);
-        let delayed = self.plan.options.delayed_name_removal;
-        let mut scratch = Points::default();
-        let mut read = 0;
-        let mut samples = self.buffer();
-        for series in &selection.series {
-            let column = storage.column(series.id);
-            let rows = column.within(&selection.rows[series.target]);
-            if rows.is_empty() {
-                continue;
-            }
-            read += rows.len();
-            let times = storage.times(selection.targets[series.target], rows.clone());
-            let window = if column.holes(&rows).is_empty() {
-                Window {
-                    times,
-                    values: column.values(&rows),
-                    never_falls: column.never_falls(&rows),
-                }
-            } else {
-                scratch.times.clear();
-                scratch.values.clear();
-                for (row, value) in column.samples(&rows) {
-                    scratch.times.push(times[row - rows.start]);
-                    scratch.values.push(value);
-                }
-                scratch.window(column.never_falls(&rows))
-            };
-            if window.values.is_empty() {
-                continue;
-            }
-            if let Some(value) = applied.of(&window) {
-                samples.push(Sample {
-                    set: if keep_name || delayed {
-                        series.set
-                    } else {
-                        series.unnamed
-                    },
-                    drop_name: !keep_name,
-                    value,
-                });
-            }
-        }
-        self.spend(read as u64, expr)?;
-        if !keep_name && !delayed && !selection.unnamed_distinct {
-            self.refuse_duplicates(&samples, expr)?;
-        }
-        Ok(samples)
+    /// The extrapolation, where the function is one.
+    pub(super) fn extrapolation(&self) -> Option<&Extrapolation> {
+        self.extrapolation.as_ref()
     }
 
-    /// Applies a function to what a subquery made.
-    fn apply_to_points(
-        &mut self,
-        expr: &Expr,
-        series: &[(SetId, bool, Points)],
-        applied: &mut Applied<'_>,
-    ) -> Evaluated<Vec<Sample>> {
-        let keep_name = keeps_name(applied.function);
-        let mut samples = self.buffer();
-        for (set, drop_name, points) in series {
-            if let Some(value) = applied.of(&points.window(false)) {
-                let mut sample = Sample {
-                    set: *set,
-                    drop_name: *drop_name,
-                    value,
-                };
-                if !keep_name || *drop_name {
-                    self.drop_name(&mut sample);
-                }
-                samples.push(sample);
-            }
-        }
-        if !self.plan.options.delayed_name_removal {
-            self.refuse_duplicates(&samples, expr)?;
-        }
-        Ok(samples)
+    /// Whether the function is meant for counters alone.
+    pub(super) fn expects_counters(&self) -> bool {
+        matches!(self.function, Function::Rate | Function::Increase)
     }
 
-    /// What Prometheus has to remark about a call that gave `samples`.
-    fn remark_on(
-        &mut self,
-        function: Function,
-        range: &Expr,
-        args: &[Expr],
-        scalar: f64,
-        samples: &[Sample],
-    ) {
-        if samples.is_empty() || !self.plan.options.annotates() {
-            return;
-        }
-        match function {
-            Function::QuantileOverTime if !(0.0..=1.0).contains(&scalar) => {
-                self.warn_of_quantile(scalar, &args[0].unwrapped().span);
-            }
-            Function::Rate | Function::Increase => {
-                let NodeMemory::Selection(selection) = &self.nodes[range.id] else {
-                    return self.remark_on_counters_of_subquery(range, samples);
-                };
-                let delayed = self.plan.options.delayed_name_removal;
-                let mut names: Vec<String> = Vec::new();
-                let mut results = samples.iter();
-                let mut result = results.next();
-                // Results come in the order of the series, some series having none.
-                for series in &selection.series {
-                    let set = if delayed { series.set } else { series.unnamed };
-                    if result.is_none_or(|sample| sample.set != set) {
-                        continue;
-                    }
-                    result = results.next();
-                    let name = self.table[series.set].get(METRIC_NAME);
-                    if might_be_no_counter(name) && names.last().is_none_or(|last| last != name) {
-                        names.push(name.to_owned());
-                    }
-                }
-                for name in names {
-                    self.info(not_a_counter(&name), &range.span);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// A subquery's series have names only where these are dropped at the end.
-    fn remark_on_counters_of_subquery(&mut self, range: &Expr, samples: &[Sample]) {
-        for sample in samples {
-            let name = self.table[sample.set].get(METRIC_NAME);
-            if might_be_no_counter(name) {
-                let message = not_a_counter(name);
-                self.info(message, &range.span);
-            }
-        }
-    }
-
-    /// Turns what is there into what is missing.
-    fn absent_over_time(&mut self, range: &Expr, mut samples: Vec<Sample>) -> Vec<Sample> {
-        let present = !samples.is_empty();
-        samples.clear();
-        if !present {
-            let set = self.table.intern(labels_matched_exactly(range));
-            samples.push(Sample {
-                set,
-                drop_name: true,
-                value: 1.0,
-            });
-        }
-        samples
-    }
-
-    pub(super) fn warn_of_quantile(&mut self, q: f64, span: &std::ops::Range<usize>) {
-        let q = shortest(q);
-        self.warn(
-            format!("quantile value should be between 0 and 1, got {q}"),
-            span,
-        );
-    }
-}
-
-impl Points {
-    fn window(&self, never_falls: bool) -> Window<'_> {
-        Window {
-            times: &self.times,
-            values: &self.values,
-            never_falls,
-        }
-    }
-}
-
-impl Applied<'_> {
     /// Whether the other arguments make sense.
     fn check(&self) -> Result<(), String> {
         if self.function != Function::HoltWinters {
@@ -296,12 +85,12 @@ impl Applied<'_> {
         Ok(())
     }
 
-    #[inline]
-    fn of(&mut self, window: &Window<'_>) -> Option<f64> {
+    /// The value for a series' samples in the window, of which there is at least one.
+    pub(super) fn of(&mut self, window: &Window<'_>) -> Option<f64> {
         let values = window.values;
         Some(match self.function {
             Function::Rate | Function::Increase | Function::Delta => {
-                return self.extrapolation.of(window);
+                return self.extrapolation.as_ref()?.of(window);
             }
             Function::Irate => return of_last_two(window, true),
             Function::Idelta => return of_last_two(window, false),
@@ -349,19 +138,8 @@ impl Applied<'_> {
 }
 
 /// Functions that pick a sample keep its series' name.
-fn keeps_name(function: Function) -> bool {
+pub(super) fn keeps_name(function: Function) -> bool {
     matches!(function, Function::LastOverTime | Function::FirstOverTime)
-}
-
-fn might_be_no_counter(name: &str) -> bool {
-    let counters = ["_total", "_sum", "_count", "_bucket"];
-    !name.is_empty() && !counters.iter().any(|suffix| name.ends_with(suffix))
-}
-
-fn not_a_counter(name: &str) -> String {
-    format!(
-        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
-    )
 }
 
 /// The largest or smallest value; anything beats NaN.

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use super::Run;
 use super::histogram::Forced;
+use super::maths::shortest;
+use crate::promql::ast::Expr;
 use crate::promql::value::{Annotation, Severity};
 
 /// An annotation, and what of it only the end of the evaluation knows.
@@ -19,6 +21,17 @@ impl<Q> Run<'_, Q> {
 
     pub(super) fn warn(&mut self, message: impl Into<String>, span: &Range<usize>) {
         self.remark(Severity::Warning, message.into(), span, None);
+    }
+
+    /// Remarks on a quantile, the value of `arg`, that is none.
+    pub(super) fn check_quantile(&mut self, q: f64, arg: &Expr) {
+        if !(0.0..=1.0).contains(&q) {
+            let q = shortest(q);
+            self.warn(
+                format!("quantile value should be between 0 and 1, got {q}"),
+                &arg.unwrapped().span,
+            );
+        }
     }
 
     /// Notes a remark, once for each text.

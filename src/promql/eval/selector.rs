@@ -13,12 +13,14 @@ pub(super) struct Selection {
     /// Of the store they were chosen from.
     fingerprint: Option<u64>,
     pub(super) series: Vec<Selected>,
-    /// The targets the series belong to, each once.
-    pub(super) targets: Vec<TargetId>,
+    /// The targets the series belong to, each once, and how many of the series do.
+    targets: Vec<(TargetId, usize)>,
     /// Per target, the rows of the window under evaluation.
     pub(super) rows: Vec<Rows>,
     /// Whether the series stay distinct without their names.
     pub(super) unnamed_distinct: bool,
+    /// Metric names that do not look like a counter's, each once.
+    pub(super) no_counters: Vec<String>,
 }
 
 /// One of them.
@@ -29,14 +31,36 @@ pub(super) struct Selected {
     /// The set without its metric name.
     pub(super) unnamed: SetId,
     /// Which of the selection's targets.
-    pub(super) target: usize,
+    pub(super) target: u32,
+    /// Which of `no_counters` the series' name is, if it is one.
+    pub(super) no_counter: Option<u32>,
 }
 
 impl Selection {
+    /// The position of a name among `no_counters`.
+    fn no_counter(&mut self, name: &str) -> u32 {
+        let known = self.no_counters.iter().position(|known| known == name);
+        let position = known.unwrap_or_else(|| {
+            self.no_counters.push(name.to_owned());
+            self.no_counters.len() - 1
+        });
+        position as u32
+    }
+
+    /// How many cells the windows have.
+    pub(super) fn cells(&self) -> u64 {
+        let cells = |(rows, (_, series)): (&Rows, &(TargetId, usize))| rows.len() * series;
+        self.rows
+            .iter()
+            .zip(&self.targets)
+            .map(cells)
+            .sum::<usize>() as u64
+    }
+
     /// Finds the windows' rows, for all series at once.
     pub(super) fn look_at<Q: Queryable>(&mut self, storage: &Q, from: i64, to: i64, open: bool) {
         let (from, to) = (Timestamp::from_millis(from), Timestamp::from_millis(to));
-        let rows = |target: &TargetId| storage.rows(*target, from, to, open);
+        let rows = |(target, _): &(TargetId, usize)| storage.table(*target).rows(from, to, open);
         self.rows.clear();
         self.rows.extend(self.targets.iter().map(rows));
     }
@@ -57,20 +81,28 @@ impl<Q: Queryable> Run<'_, Q> {
         selection.fingerprint = Some(fingerprint);
         selection.series.clear();
         selection.targets.clear();
+        selection.no_counters.clear();
         for id in self.storage.select(&selector.matchers) {
-            let target = self.storage.target(id);
-            let known = selection.targets.iter().rposition(|known| *known == target);
+            let target = id.target();
+            let known = selection
+                .targets
+                .iter()
+                .rposition(|(known, _)| *known == target);
             let target = known.unwrap_or_else(|| {
-                selection.targets.push(target);
+                selection.targets.push((target, 0));
                 selection.targets.len() - 1
             });
+            selection.targets[target].1 += 1;
+            let name = self.storage.labels(id).metric_name();
+            let no_counter = might_be_no_counter(name).then(|| selection.no_counter(name));
             let set = self.table.intern(self.storage.labels(id).clone());
             let unnamed = self.table.without_name(set);
             selection.series.push(Selected {
                 id,
                 set,
                 unnamed,
-                target,
+                target: target as u32,
+                no_counter,
             });
         }
         let unnamed = selection.series.iter().map(|series| series.unnamed);
@@ -94,16 +126,14 @@ impl<Q: Queryable> Run<'_, Q> {
         selection.look_at(self.storage, moment.saturating_sub(lookback), moment, open);
         let mut samples = self.buffer();
         for series in &selection.series {
-            let rows = &selection.rows[series.target];
-            let Some((row, newest)) = self.storage.column(series.id).last_before(rows) else {
+            let rows = &selection.rows[series.target as usize];
+            let table = self.storage.table(series.id.target());
+            let Some((at, newest)) = table.column(series.id).last_in(rows) else {
                 continue;
             };
             if is_stale(newest) {
                 continue;
             }
-            let at = self
-                .storage
-                .times(selection.targets[series.target], row..row + 1)[0];
             samples.push(Sample {
                 set: series.set,
                 drop_name: false,
@@ -126,22 +156,23 @@ impl<Q: Queryable> Run<'_, Q> {
         let open = self.plan.options.left_open();
         let mut selection = self.selection(expr.id, selector);
         selection.look_at(self.storage, to.saturating_sub(range_ms), to, open);
+        self.spend(selection.cells(), expr)?;
         let mut found = Vec::new();
         for series in &selection.series {
-            let column = self.storage.column(series.id);
-            let rows = column.within(&selection.rows[series.target]);
-            let times = self
-                .storage
-                .times(selection.targets[series.target], rows.clone());
-            let (times, values): (Vec<_>, Vec<_>) = column
-                .samples(&rows)
-                .map(|(row, value)| (times[row - rows.start], value))
-                .unzip();
-            if !values.is_empty() {
-                found.push((series.set, false, Points { times, values }));
+            let table = self.storage.table(series.id.target());
+            let mut points = Points::default();
+            points.read(&table, series.id, &selection.rows[series.target as usize]);
+            if !points.values.is_empty() {
+                found.push((series.set, false, points));
             }
         }
         self.remember(expr.id, NodeMemory::Selection(selection));
         Ok(found)
     }
+}
+
+/// Whether a metric's name has none of the endings that counters' names have.
+pub(super) fn might_be_no_counter(name: &str) -> bool {
+    let counters = ["_total", "_sum", "_count", "_bucket"];
+    !name.is_empty() && !counters.iter().any(|suffix| name.ends_with(suffix))
 }

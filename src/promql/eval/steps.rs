@@ -1,17 +1,44 @@
 //! Evaluation at many moments: subqueries and range queries (`subqueryTimeRange`, `rangeEval` in `promql/engine.go`).
 
 use super::labels::{SetId, SetMap};
+use super::over_time::Window;
 use super::{EvalError, Evaluated, Run, SAME_LABELSET, Sample};
 use crate::promql::ast::{Expr, Subquery, Type};
 use crate::promql::value::MatrixSeries;
 use crate::time::Timestamp;
-use crate::tsdb::Queryable;
+use crate::tsdb::{Queryable, Rows, SeriesId, Table};
 
 /// A series of a range vector under evaluation: what a subquery makes.
 #[derive(Debug, Default)]
 pub(super) struct Points {
     pub(super) times: Vec<Timestamp>,
     pub(super) values: Vec<f64>,
+}
+
+impl Points {
+    /// The samples of a series in a window of its target.
+    pub(super) fn read(&mut self, table: &Table<'_>, series: SeriesId, window: &Rows) {
+        let column = table.column(series);
+        let rows = column.within(window);
+        self.times.clear();
+        self.values.clear();
+        if !column.has_holes(&rows) {
+            self.times.extend_from_slice(table.times(&rows));
+            self.values.extend(rows.map(|row| column.value(row)));
+            return;
+        }
+        for (at, value) in column.samples(&rows) {
+            self.times.push(at);
+            self.values.push(value);
+        }
+    }
+
+    pub(super) fn window(&self) -> Window<'_> {
+        Window {
+            times: &self.times,
+            values: &self.values,
+        }
+    }
 }
 
 impl<Q: Queryable> Run<'_, Q> {
