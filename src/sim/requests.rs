@@ -8,6 +8,7 @@
 //! Every request takes one draw from each of the streams arrivals, routing, service and faults, whatever becomes of it, so
 //! two configurations compared on one seed meet the same requests.
 
+mod batch;
 mod block;
 mod latency;
 mod plan;
@@ -16,25 +17,26 @@ mod seconds;
 pub use plan::PathPlan;
 pub use seconds::{SecondStats, WindowTruth};
 
+use batch::Batch;
 use block::Block;
 use seconds::SecondLog;
 
 use crate::record::{Latency, RequestTotals};
 use crate::seed::RunSeed;
 use crate::sim::clock::{Nanos, Tick, tick};
-use crate::sim::ingress::{Backend, Counters, Group, Recorder, Router, Served, Status};
+use crate::sim::ingress::{Backend, Counters, Endpoint, Group, Recorder, Router};
 use crate::sim::service::{PodIx, PodSpec, Pods, ServicePlan, Side};
 
 /// All requests of a run.
 #[derive(Clone, Debug)]
 pub struct RequestPath {
     block: Block,
+    batch: Batch,
     router: Router,
     service: ServicePlan,
     pods: Pods,
     recorder: Recorder,
     seconds: SecondLog,
-    arrivals: crate::sim::traffic::ArrivalPlan,
     now: Tick,
 }
 
@@ -43,20 +45,20 @@ impl RequestPath {
     pub fn new(plan: PathPlan, seed: RunSeed, start: Nanos) -> Self {
         let now = tick(start);
         RequestPath {
-            block: Block::new(plan.arrivals.clone(), seed, now),
+            block: Block::new(plan.arrivals, seed, now),
+            batch: Batch::new(),
             router: Router::new(&plan.ingress, seed),
             service: plan.service,
             pods: Pods::default(),
             recorder: Recorder::new(&plan.ingress, plan.scrapes, seed),
             seconds: SecondLog::new(now, plan.truth_seconds),
-            arrivals: plan.arrivals,
             now,
         }
     }
 
     /// Draws everything after now from another seed: many runs can share one warm-up. Phases stay as they are.
     pub fn reseed(&mut self, seed: RunSeed) {
-        self.block = Block::new(self.arrivals.clone(), seed, self.now);
+        self.block.reseed(seed, self.now);
         self.router.reseed(seed);
     }
 
@@ -72,7 +74,12 @@ impl RequestPath {
 
     /// Says which pods answer for a backend, and under which labels their requests are counted.
     pub fn set_endpoints(&mut self, backend: Backend, endpoints: &[(PodIx, Group)]) {
-        self.router.set_endpoints(backend, endpoints);
+        let endpoints = endpoints.iter().map(|&(pod, group)| Endpoint {
+            pod,
+            group,
+            side: self.pods.get(pod).side,
+        });
+        self.router.replace(backend, endpoints.collect());
     }
 
     /// Gives one nginx worker a canary weight: percent of its requests that go to the alternative backend.
@@ -154,36 +161,42 @@ impl RequestPath {
         self.pods.idle_from(pod)
     }
 
-    /// The hot loop.
+    /// The hot loop: all requests that arrive before `until`, a block at a time, stage by stage.
     fn serve(&mut self, until: Tick) {
         loop {
-            let (done, requests) = self.block.take(until);
-            for request in requests {
-                let worker = self.router.worker(request.routing);
-                let endpoint = self.router.route(worker, request.routing);
-                let pod = &mut self.pods.pods[endpoint.pod.0 as usize];
-                let failed = pod.fails(request.fault);
-                let service = self
-                    .service
-                    .tables
-                    .nanoseconds(pod.tables[usize::from(failed)], request.service);
-                pod.served += 1;
-                let completion = self.pods.slots.serve(pod.row, request.arrival, service);
-                self.recorder.record(Served {
-                    worker,
-                    group: endpoint.group,
-                    status: if failed {
-                        Status::InternalError
-                    } else {
-                        Status::Ok
-                    },
-                    arrival: request.arrival,
-                    completion,
-                });
-                self.seconds
-                    .count(pod.side, failed, completion - request.arrival);
-            }
-            if done {
+            let taken = self.block.take(until);
+            let (block, batch) = (&self.block, &mut self.batch);
+            let n = taken.len();
+            let arrival = &block.arrival[taken.clone()];
+            self.router.route(
+                &block.routing[taken.clone()],
+                &mut batch.worker[..n],
+                &mut batch.endpoint[..n],
+            );
+            self.pods.work(
+                &self.service.tables,
+                &batch.endpoint[..n],
+                &block.service[taken.clone()],
+                &block.fault[taken.clone()],
+                &mut batch.failed[..n],
+                &mut batch.time[..n],
+            );
+            self.pods
+                .queue(&batch.endpoint[..n], arrival, &mut batch.time[..n]);
+            self.recorder.record(
+                &batch.worker[..n],
+                &batch.endpoint[..n],
+                &batch.failed[..n],
+                arrival,
+                &batch.time[..n],
+            );
+            self.seconds.count(
+                &batch.endpoint[..n],
+                &batch.failed[..n],
+                arrival,
+                &batch.time[..n],
+            );
+            if taken.end < block::LENGTH {
                 return;
             }
         }
@@ -192,18 +205,13 @@ impl RequestPath {
     /// Answers every request with 503 at once: there is no pod.
     fn refuse(&mut self, until: Tick) {
         loop {
-            let (done, requests) = self.block.take(until);
-            for request in requests {
-                self.recorder.record(Served {
-                    worker: self.router.worker(request.routing),
-                    group: 0,
-                    status: Status::Unavailable,
-                    arrival: request.arrival,
-                    completion: request.arrival,
-                });
-                self.seconds.count(Side::Primary, true, 0);
+            let taken = self.block.take(until);
+            for request in taken.clone() {
+                let worker = self.router.worker(self.block.routing[request]);
+                self.recorder.refuse(worker, self.block.arrival[request]);
             }
-            if done {
+            self.seconds.refuse(taken.len() as u32);
+            if taken.end < block::LENGTH {
                 return;
             }
         }

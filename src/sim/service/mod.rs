@@ -12,6 +12,7 @@ pub(crate) use slots::Slots;
 
 use crate::scenario::Version;
 use crate::sim::clock::{Nanos, Tick, moment, tick};
+use crate::sim::ingress::Endpoint;
 use crate::sim::sampling::{TableIx, Tables};
 
 /// Which Deployment a pod belongs to.
@@ -126,12 +127,43 @@ impl Pods {
         self.pods.push(Pod {
             fails_below: ((1.0 - succeeds) * (1u64 << 63) as f64) as u64,
             tables: version.tables,
-            row: self.slots.add(version.concurrency as usize),
+            row: self.slots.add(version.concurrency),
             side: spec.side,
             served: 0,
             cpu_per_request_ns: version.cpu_per_request_ns,
         });
         PodIx(self.pods.len() as u32 - 1)
+    }
+
+    /// Writes whether requests fail and how long they are worked on, given their pods and draws.
+    pub(crate) fn work(
+        &mut self,
+        tables: &Tables,
+        endpoints: &[Endpoint],
+        service: &[u64],
+        faults: &[u64],
+        failed: &mut [bool],
+        times: &mut [u64],
+    ) {
+        let pods = &mut self.pods[..];
+        let draws = endpoints.iter().zip(service).zip(faults);
+        for (((endpoint, service), fault), (failed, time)) in
+            draws.zip(failed.iter_mut().zip(times))
+        {
+            let pod = &mut pods[endpoint.pod.0 as usize];
+            *failed = pod.fails(*fault);
+            *time = tables.nanoseconds(pod.tables[usize::from(*failed)], *service);
+            pod.served += 1;
+        }
+    }
+
+    /// Turns service times into moments of completion: requests wait for a slot of their pod.
+    pub(crate) fn queue(&mut self, endpoints: &[Endpoint], arrivals: &[Tick], times: &mut [u64]) {
+        let pods = &self.pods[..];
+        for ((endpoint, arrival), time) in endpoints.iter().zip(arrivals).zip(times) {
+            let row = pods[endpoint.pod.0 as usize].row;
+            *time = self.slots.serve(row, *arrival, *time);
+        }
     }
 
     pub(crate) fn get(&self, pod: PodIx) -> &Pod {
