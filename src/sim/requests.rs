@@ -25,7 +25,7 @@ use crate::record::{Latency, RequestTotals};
 use crate::seed::RunSeed;
 use crate::sim::clock::{Nanos, Tick, tick};
 use crate::sim::ingress::{Backend, Counters, Endpoint, Group, Recorder, Router};
-use crate::sim::service::{PodIx, PodSpec, Pods, ServicePlan, Side};
+use crate::sim::service::{PodIx, PodSpec, Pods, Side, Slowdown};
 
 /// All requests of a run.
 #[derive(Clone, Debug)]
@@ -33,7 +33,6 @@ pub struct RequestPath {
     block: Block,
     batch: Batch,
     router: Router,
-    service: ServicePlan,
     pods: Pods,
     recorder: Recorder,
     seconds: SecondLog,
@@ -48,8 +47,7 @@ impl RequestPath {
             block: Block::new(plan.arrivals, seed, now),
             batch: Batch::new(),
             router: Router::new(&plan.ingress, seed),
-            service: plan.service,
-            pods: Pods::default(),
+            pods: Pods::new(plan.service),
             recorder: Recorder::new(&plan.ingress, plan.scrapes, seed),
             seconds: SecondLog::new(now, plan.truth_seconds),
             now,
@@ -64,7 +62,7 @@ impl RequestPath {
 
     /// Adds a pod. It gets no requests until it is an endpoint.
     pub fn add_pod(&mut self, spec: PodSpec) -> PodIx {
-        self.pods.add(&self.service, spec)
+        self.pods.add(spec)
     }
 
     /// Takes a pod out of both backends. What it has been given it completes.
@@ -72,12 +70,22 @@ impl RequestPath {
         self.router.remove(pod);
     }
 
+    /// Makes a pod fail this share of its requests from now on, beside its version's own failures.
+    pub fn set_failure_rate(&mut self, pod: PodIx, rate: f64) {
+        self.pods.set_failure_rate(pod, rate);
+    }
+
+    /// Makes a pod slower than its version for the requests it is given from now on.
+    pub fn set_slowdown(&mut self, pod: PodIx, slowdown: Slowdown) {
+        self.pods.set_slowdown(pod, slowdown, self.now);
+    }
+
     /// Says which pods answer for a backend, and under which labels their requests are counted.
     pub fn set_endpoints(&mut self, backend: Backend, endpoints: &[(PodIx, Group)]) {
         let endpoints = endpoints.iter().map(|&(pod, group)| Endpoint {
             pod,
             group,
-            side: self.pods.get(pod).side,
+            side: self.pods.side(pod),
         });
         self.router.replace(backend, endpoints.collect());
     }
@@ -143,17 +151,20 @@ impl RequestPath {
 
     /// Requests that a pod has been given.
     pub fn served(&self, pod: PodIx) -> u64 {
-        self.pods.get(pod).served
+        self.pods.served(pod)
     }
 
-    /// CPU time that the requests given to a pod cost, in nanoseconds; counted when they arrive.
+    /// CPU time that a pod has used by now, in nanoseconds.
+    ///
+    /// A request's CPU time is used evenly while it is worked on, and one that is worked on twice as long uses twice as
+    /// much, so that a pod whose slots are all busy uses what they can, not what the waiting requests will.
     pub fn cpu_ns(&self, pod: PodIx) -> u64 {
-        self.pods.cpu_ns(pod)
+        self.pods.cpu_ns(pod, self.now)
     }
 
-    /// Requests that a pod works on at `at`, which must not be before now; those that wait are not counted.
-    pub fn working(&self, pod: PodIx, at: Nanos) -> u32 {
-        self.pods.busy(pod, at)
+    /// Requests that a pod works on now; those that wait for a slot are not counted.
+    pub fn working(&self, pod: PodIx) -> u32 {
+        self.pods.busy(pod, self.now)
     }
 
     /// When a pod has completed everything it has been given so far; `None` if that is nothing.
@@ -174,7 +185,6 @@ impl RequestPath {
                 &mut batch.endpoint[..n],
             );
             self.pods.work(
-                &self.service.tables,
                 &batch.endpoint[..n],
                 &block.service[taken.clone()],
                 &block.fault[taken.clone()],

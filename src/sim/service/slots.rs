@@ -67,6 +67,14 @@ impl Slots {
         (slots.len() - slots.partition_point(|free_at| free_at.to_bits() <= at)) as u32
     }
 
+    /// Nanoseconds of work that a pod still has to do at `at`. A slot that is not free has work without a gap.
+    pub(crate) fn work_left(&self, row: Row, at: Tick) -> u64 {
+        let slots = self.slots(row).iter();
+        slots
+            .map(|free_at| free_at.to_bits().saturating_sub(at))
+            .sum()
+    }
+
     /// When the last slot gets free.
     pub(crate) fn last(&self, row: Row) -> Tick {
         self.slots(row)[row.concurrency as usize - 1].to_bits()
