@@ -32,16 +32,16 @@ pub(crate) fn run(requests: u64, seed: u64) -> Tally {
     let mut work: Vec<(u64, Request)> = Vec::new();
     let mut free: Vec<u64> = Vec::new();
     let mut heap = BinaryHeap::new();
-    let mut at = |heap: &mut BinaryHeap<Reverse<u64>>, ns: u64, what: u64| {
+    let at = |heap: &mut BinaryHeap<Reverse<u64>>, ns: u64, what: u64| {
         heap.push(Reverse(ns << WHAT_BITS | what));
     };
     let ns = |seconds: f64| (seconds * 1e9) as u64;
-    let mut start = |heap: &mut BinaryHeap<Reverse<u64>>,
-                     work: &mut Vec<(u64, Request)>,
-                     free: &mut Vec<u64>,
-                     now: u64,
-                     arrival: u64,
-                     request: Request| {
+    let start = |heap: &mut BinaryHeap<Reverse<u64>>,
+                 work: &mut Vec<(u64, Request)>,
+                 free: &mut Vec<u64>,
+                 now: u64,
+                 arrival: u64,
+                 request: Request| {
         let place = free.pop().unwrap_or_else(|| {
             work.push((0, request));
             work.len() as u64 - 1

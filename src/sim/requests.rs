@@ -8,6 +8,7 @@
 //! Every request takes one draw from each of the streams arrivals, routing, service and faults, whatever becomes of it, so
 //! two configurations compared on one seed meet the same requests.
 
+mod batch;
 mod block;
 mod latency;
 mod plan;
@@ -16,25 +17,25 @@ mod seconds;
 pub use plan::PathPlan;
 pub use seconds::{SecondStats, WindowTruth};
 
+use batch::Batch;
 use block::Block;
 use seconds::SecondLog;
 
 use crate::record::{Latency, RequestTotals};
 use crate::seed::RunSeed;
 use crate::sim::clock::{Nanos, Tick, tick};
-use crate::sim::ingress::{Backend, Counters, Group, Recorder, Router, Served, Status};
-use crate::sim::service::{PodIx, PodSpec, Pods, ServicePlan, Side};
+use crate::sim::ingress::{Backend, Counters, Endpoint, Group, Recorder, Router};
+use crate::sim::service::{PodIx, PodSpec, Pods, Side, Slowdown};
 
 /// All requests of a run.
 #[derive(Clone, Debug)]
 pub struct RequestPath {
     block: Block,
+    batch: Batch,
     router: Router,
-    service: ServicePlan,
     pods: Pods,
     recorder: Recorder,
     seconds: SecondLog,
-    arrivals: crate::sim::traffic::ArrivalPlan,
     now: Tick,
 }
 
@@ -43,26 +44,25 @@ impl RequestPath {
     pub fn new(plan: PathPlan, seed: RunSeed, start: Nanos) -> Self {
         let now = tick(start);
         RequestPath {
-            block: Block::new(plan.arrivals.clone(), seed, now),
+            block: Block::new(plan.arrivals, seed, now),
+            batch: Batch::new(),
             router: Router::new(&plan.ingress, seed),
-            service: plan.service,
-            pods: Pods::default(),
+            pods: Pods::new(plan.service),
             recorder: Recorder::new(&plan.ingress, plan.scrapes, seed),
             seconds: SecondLog::new(now, plan.truth_seconds),
-            arrivals: plan.arrivals,
             now,
         }
     }
 
     /// Draws everything after now from another seed: many runs can share one warm-up. Phases stay as they are.
     pub fn reseed(&mut self, seed: RunSeed) {
-        self.block = Block::new(self.arrivals.clone(), seed, self.now);
+        self.block.reseed(seed, self.now);
         self.router.reseed(seed);
     }
 
     /// Adds a pod. It gets no requests until it is an endpoint.
     pub fn add_pod(&mut self, spec: PodSpec) -> PodIx {
-        self.pods.add(&self.service, spec)
+        self.pods.add(spec)
     }
 
     /// Takes a pod out of both backends. What it has been given it completes.
@@ -70,9 +70,24 @@ impl RequestPath {
         self.router.remove(pod);
     }
 
+    /// Makes a pod fail this share of its requests from now on, beside its version's own failures.
+    pub fn set_failure_rate(&mut self, pod: PodIx, rate: f64) {
+        self.pods.set_failure_rate(pod, rate);
+    }
+
+    /// Makes a pod slower than its version for the requests it is given from now on.
+    pub fn set_slowdown(&mut self, pod: PodIx, slowdown: Slowdown) {
+        self.pods.set_slowdown(pod, slowdown, self.now);
+    }
+
     /// Says which pods answer for a backend, and under which labels their requests are counted.
     pub fn set_endpoints(&mut self, backend: Backend, endpoints: &[(PodIx, Group)]) {
-        self.router.set_endpoints(backend, endpoints);
+        let endpoints = endpoints.iter().map(|&(pod, group)| Endpoint {
+            pod,
+            group,
+            side: self.pods.side(pod),
+        });
+        self.router.replace(backend, endpoints.collect());
     }
 
     /// Gives one nginx worker a canary weight: percent of its requests that go to the alternative backend.
@@ -136,17 +151,20 @@ impl RequestPath {
 
     /// Requests that a pod has been given.
     pub fn served(&self, pod: PodIx) -> u64 {
-        self.pods.get(pod).served
+        self.pods.served(pod)
     }
 
-    /// CPU time that the requests given to a pod cost, in nanoseconds; counted when they arrive.
+    /// CPU time that a pod has used by now, in nanoseconds.
+    ///
+    /// A request's CPU time is used evenly while it is worked on, and one that is worked on twice as long uses twice as
+    /// much, so that a pod whose slots are all busy uses what they can, not what the waiting requests will.
     pub fn cpu_ns(&self, pod: PodIx) -> u64 {
-        self.pods.cpu_ns(pod)
+        self.pods.cpu_ns(pod, self.now)
     }
 
-    /// Requests that a pod works on at `at`, which must not be before now; those that wait are not counted.
-    pub fn working(&self, pod: PodIx, at: Nanos) -> u32 {
-        self.pods.busy(pod, at)
+    /// Requests that a pod works on now; those that wait for a slot are not counted.
+    pub fn working(&self, pod: PodIx) -> u32 {
+        self.pods.busy(pod, self.now)
     }
 
     /// When a pod has completed everything it has been given so far; `None` if that is nothing.
@@ -154,36 +172,41 @@ impl RequestPath {
         self.pods.idle_from(pod)
     }
 
-    /// The hot loop.
+    /// The hot loop: all requests that arrive before `until`, a block at a time, stage by stage.
     fn serve(&mut self, until: Tick) {
         loop {
-            let (done, requests) = self.block.take(until);
-            for request in requests {
-                let worker = self.router.worker(request.routing);
-                let endpoint = self.router.route(worker, request.routing);
-                let pod = &mut self.pods.pods[endpoint.pod.0 as usize];
-                let failed = pod.fails(request.fault);
-                let service = self
-                    .service
-                    .tables
-                    .nanoseconds(pod.tables[usize::from(failed)], request.service);
-                pod.served += 1;
-                let completion = self.pods.slots.serve(pod.row, request.arrival, service);
-                self.recorder.record(Served {
-                    worker,
-                    group: endpoint.group,
-                    status: if failed {
-                        Status::InternalError
-                    } else {
-                        Status::Ok
-                    },
-                    arrival: request.arrival,
-                    completion,
-                });
-                self.seconds
-                    .count(pod.side, failed, completion - request.arrival);
-            }
-            if done {
+            let taken = self.block.take(until);
+            let (block, batch) = (&self.block, &mut self.batch);
+            let n = taken.len();
+            let arrival = &block.arrival[taken.clone()];
+            self.router.route(
+                &block.routing[taken.clone()],
+                &mut batch.worker[..n],
+                &mut batch.endpoint[..n],
+            );
+            self.pods.work(
+                &batch.endpoint[..n],
+                &block.service[taken.clone()],
+                &block.fault[taken.clone()],
+                &mut batch.failed[..n],
+                &mut batch.time[..n],
+            );
+            self.pods
+                .queue(&batch.endpoint[..n], arrival, &mut batch.time[..n]);
+            self.recorder.record(
+                &batch.worker[..n],
+                &batch.endpoint[..n],
+                &batch.failed[..n],
+                arrival,
+                &batch.time[..n],
+            );
+            self.seconds.count(
+                &batch.endpoint[..n],
+                &batch.failed[..n],
+                arrival,
+                &batch.time[..n],
+            );
+            if taken.end < block::LENGTH {
                 return;
             }
         }
@@ -192,18 +215,13 @@ impl RequestPath {
     /// Answers every request with 503 at once: there is no pod.
     fn refuse(&mut self, until: Tick) {
         loop {
-            let (done, requests) = self.block.take(until);
-            for request in requests {
-                self.recorder.record(Served {
-                    worker: self.router.worker(request.routing),
-                    group: 0,
-                    status: Status::Unavailable,
-                    arrival: request.arrival,
-                    completion: request.arrival,
-                });
-                self.seconds.count(Side::Primary, true, 0);
+            let taken = self.block.take(until);
+            for request in taken.clone() {
+                let worker = self.router.worker(self.block.routing[request]);
+                self.recorder.refuse(worker, self.block.arrival[request]);
             }
-            if done {
+            self.seconds.refuse(taken.len() as u32);
+            if taken.end < block::LENGTH {
                 return;
             }
         }

@@ -10,8 +10,8 @@ mod recorder;
 mod router;
 
 pub use counters::{BUCKET_BOUNDS, BUCKETS, Cell, Counters, Histogram};
-pub(crate) use recorder::{Recorder, Served};
-pub(crate) use router::Router;
+pub(crate) use recorder::Recorder;
+pub(crate) use router::{Endpoint, Router};
 
 use crate::scenario::IngressController;
 use crate::sim::clock::{MILLISECOND, Nanos};

@@ -9,13 +9,20 @@
 //! (`ngx_http_variable_request_time`), so a request that takes 5.4 ms is reported as 5 or 6.
 
 use super::counters::{BUCKET_BOUNDS, BUCKETS, CELLS, Counters, Histogram, cell_of};
-use super::{Group, IngressPlan, ScrapeGrid, Status};
+use super::{Endpoint, IngressPlan, ScrapeGrid, Status};
 use crate::seed::{Purpose, RunSeed};
 use crate::sim::clock::{NEVER, Nanos, Tick, millisecond, tick};
 use rand_xoshiro::rand_core::Rng;
 
 /// Scrapes that requests are credited to directly.
 const WINDOWS: usize = 2;
+
+/// Every window is kept so many times, and neighbouring requests count in different copies: most requests count in the
+/// same few places, and an addition that waits for the one before it costs more than all else here.
+const COPIES: usize = 4;
+
+/// Counters of a window.
+const WINDOW: usize = COPIES * CELLS * STRIDE;
 
 /// Counters kept for a cell and window: the buckets, then the sum of milliseconds.
 const STRIDE: usize = 16;
@@ -27,16 +34,6 @@ const FLUSH_PHASES: u64 = 1 << 32;
 /// One more than the largest number of milliseconds that has a bucket of its own.
 const LAST_BOUND_MS: u64 = 10_000;
 
-/// A request as the ingress saw it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Served {
-    pub(crate) worker: usize,
-    pub(crate) group: Group,
-    pub(crate) status: Status,
-    pub(crate) arrival: Tick,
-    pub(crate) completion: Tick,
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     records: bool,
@@ -47,7 +44,7 @@ pub(crate) struct Recorder {
     next_scrape: Nanos,
     /// By worker: the last flush before the next scrape and before the one after it.
     last_flush: Vec<[Tick; WINDOWS]>,
-    /// By window and cell: [`STRIDE`] counters.
+    /// By window, copy and cell: [`STRIDE`] counters.
     windows: Vec<u64>,
     /// Requests that no scrape of the two sees.
     late: Vec<Late>,
@@ -84,7 +81,7 @@ impl Recorder {
             grid,
             next_scrape: grid.map_or(Nanos::MAX, |grid| grid.first),
             last_flush: vec![[NEVER; WINDOWS]; plan.workers as usize],
-            windows: vec![0; WINDOWS * CELLS * STRIDE],
+            windows: vec![0; WINDOWS * WINDOW],
             late: Vec::new(),
             exported: Counters::default(),
             bucket_by_ms: (0..=LAST_BOUND_MS + 1).map(bucket_of).collect(),
@@ -93,25 +90,54 @@ impl Recorder {
         recorder
     }
 
-    /// Credits a request to the scrape that will see it.
-    #[inline(always)]
-    pub(crate) fn record(&mut self, served: Served) {
-        let ms = millisecond(served.completion) - millisecond(served.arrival);
-        let bucket = usize::from(self.bucket_by_ms[ms.min(LAST_BOUND_MS + 1) as usize]);
-        let cell = cell_of(served.group, served.status);
-        let [next, after] = self.last_flush[served.worker];
-        let window = usize::from(served.completion > next) + usize::from(served.completion > after);
-        if window < WINDOWS {
-            self.credit(window, cell, bucket, ms);
-        } else {
-            self.late.push(Late {
-                completion: served.completion,
-                worker: served.worker as u32,
-                cell: cell as u16,
-                bucket: bucket as u16,
-                ms,
-            });
+    /// Credits requests that pods answered to the scrapes that will see them.
+    pub(crate) fn record(
+        &mut self,
+        workers: &[u32],
+        endpoints: &[Endpoint],
+        failed: &[bool],
+        arrivals: &[Tick],
+        completions: &[Tick],
+    ) {
+        let requests = workers.iter().zip(endpoints).zip(failed);
+        let times = arrivals.iter().zip(completions);
+        let windows = &mut self.windows[..];
+        let last_flush = &self.last_flush[..];
+        let bucket_by_ms = &self.bucket_by_ms[..];
+        for (request, (((worker, endpoint), failed), (arrival, completion))) in
+            requests.zip(times).enumerate()
+        {
+            let copy = request % COPIES;
+            let status = if *failed {
+                Status::InternalError
+            } else {
+                Status::Ok
+            };
+            let cell = cell_of(endpoint.group, status);
+            let ms = millisecond(*completion) - millisecond(*arrival);
+            let bucket = usize::from(bucket_by_ms[ms.min(LAST_BOUND_MS + 1) as usize]);
+            let [next, after] = last_flush[*worker as usize];
+            let window = usize::from(*completion > next) + usize::from(*completion > after);
+            if window < WINDOWS {
+                credit(windows, window, copy, cell, bucket, ms);
+            } else {
+                self.late.push(Late {
+                    completion: *completion,
+                    worker: *worker,
+                    cell: cell as u16,
+                    bucket: bucket as u16,
+                    ms,
+                });
+            }
         }
+    }
+
+    /// Credits a request that there was no pod for.
+    pub(crate) fn refuse(&mut self, worker: u32, arrival: Tick) {
+        let cell = cell_of(0, Status::Unavailable);
+        let [next, after] = self.last_flush[worker as usize];
+        let window = usize::from(arrival > next) + usize::from(arrival > after);
+        credit(&mut self.windows, window.min(WINDOWS - 1), 0, cell, 0, 0);
     }
 
     /// The counters as the scrape at `at` sees them.
@@ -135,21 +161,11 @@ impl Recorder {
         &self.exported
     }
 
-    #[inline(always)]
-    fn credit(&mut self, window: usize, cell: usize, bucket: usize, ms: u64) {
-        let start = (window * CELLS + cell) * STRIDE;
-        let counters = &mut self.windows[start..start + STRIDE];
-        counters[bucket] += 1;
-        counters[SUM] += ms;
-    }
-
     /// Adds the first window to what is exported; the second becomes the first.
     fn export_next_window(&mut self) {
-        let (first, second) = self.windows.split_at_mut(CELLS * STRIDE);
-        for (cell, counters) in first.chunks_exact(STRIDE).enumerate() {
-            if counters[..BUCKETS].iter().all(|&count| count == 0) {
-                continue;
-            }
+        let (first, second) = self.windows.split_at_mut(WINDOW);
+        for (number, counters) in first.chunks_exact(STRIDE).enumerate() {
+            let cell = number % CELLS;
             let exported = self.exported.cell_mut(cell);
             add(&mut exported.request_duration, counters);
             exported.requests = exported.request_duration.count();
@@ -180,12 +196,27 @@ impl Recorder {
         late.retain(|late| {
             let seen = late.completion <= self.last_flush[late.worker as usize][WINDOWS - 1];
             if seen {
-                self.credit(WINDOWS - 1, late.cell.into(), late.bucket.into(), late.ms);
+                credit(
+                    &mut self.windows,
+                    WINDOWS - 1,
+                    0,
+                    late.cell.into(),
+                    late.bucket.into(),
+                    late.ms,
+                );
             }
             !seen
         });
         self.late = late;
     }
+}
+
+#[inline(always)]
+fn credit(windows: &mut [u64], window: usize, copy: usize, cell: usize, bucket: usize, ms: u64) {
+    let start = window * WINDOW + (copy * CELLS + cell) * STRIDE;
+    let counters = &mut windows[start..start + STRIDE];
+    counters[bucket] += 1;
+    counters[SUM] += ms;
 }
 
 /// Adds a window's counters to a cumulative histogram.

@@ -10,7 +10,7 @@ use rand_xoshiro::rand_core::Rng;
 
 use super::{Backend, Group, IngressPlan};
 use crate::seed::{Purpose, RunSeed, Stream};
-use crate::sim::service::PodIx;
+use crate::sim::service::{PodIx, Side};
 
 /// Entity of the stream that starts the rounds; the stream of requests is entity 0.
 const ROUND_STARTS: u64 = 1;
@@ -34,10 +34,20 @@ struct Worker {
 }
 
 /// A pod that gets requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) pod: PodIx,
+    pub(crate) side: Side,
     pub(crate) group: Group,
+}
+
+impl Endpoint {
+    /// Stands where none has been chosen yet.
+    pub(crate) const NONE: Endpoint = Endpoint {
+        pod: PodIx(0),
+        side: Side::Primary,
+        group: 0,
+    };
 }
 
 impl Router {
@@ -63,18 +73,10 @@ impl Router {
         self.settle_weights();
     }
 
-    pub(crate) fn set_endpoints(&mut self, backend: Backend, endpoints: &[(PodIx, Group)]) {
-        let endpoints: Vec<Endpoint> = endpoints
-            .iter()
-            .map(|&(pod, group)| Endpoint { pod, group })
-            .collect();
-        self.replace(backend as usize, endpoints);
-    }
-
     /// Takes a pod out of both backends.
     pub(crate) fn remove(&mut self, pod: PodIx) {
-        for backend in 0..2 {
-            let mut rest = self.endpoints[backend].clone();
+        for backend in [Backend::Main, Backend::Alternative] {
+            let mut rest = self.endpoints[backend as usize].clone();
             rest.retain(|endpoint| endpoint.pod != pod);
             self.replace(backend, rest);
         }
@@ -86,30 +88,32 @@ impl Router {
     }
 
     /// The worker that gets a request with this routing draw.
-    #[inline(always)]
-    pub(crate) fn worker(&self, draw: u64) -> usize {
-        ((u64::from(draw as u32) * self.workers.len() as u64) >> 32) as usize
+    pub(crate) fn worker(&self, draw: u64) -> u32 {
+        worker_of(draw, self.workers.len() as u64)
     }
 
-    /// The pod that a worker gives the request to. Only while not [closed](Self::is_closed).
-    #[inline(always)]
-    pub(crate) fn route(&mut self, worker: usize, draw: u64) -> Endpoint {
-        let worker = &mut self.workers[worker];
-        let toss = (((draw >> 32) * 100) >> 32) as u32 + 1;
-        let backend = usize::from(toss <= worker.effective);
-        let endpoints = &self.endpoints[backend];
-        let turn = worker.turn[backend];
-        let next = turn + 1;
-        worker.turn[backend] = if next < endpoints.len() as u32 {
-            next
-        } else {
-            0
-        };
-        endpoints[turn as usize]
+    /// Writes the worker and the pod of each request, given their routing draws. Only while not
+    /// [closed](Self::is_closed).
+    pub(crate) fn route(&mut self, draws: &[u64], workers: &mut [u32], endpoints: &mut [Endpoint]) {
+        let count = self.workers.len() as u64;
+        let states = &mut self.workers[..];
+        let lists = [&self.endpoints[0][..], &self.endpoints[1][..]];
+        for ((draw, worker), endpoint) in draws.iter().zip(workers).zip(endpoints) {
+            *worker = worker_of(*draw, count);
+            let state = &mut states[*worker as usize];
+            let toss = (((draw >> 32) * 100) >> 32) as u32 + 1;
+            let backend = usize::from(toss <= state.effective);
+            let list = lists[backend];
+            let turn = state.turn[backend];
+            let next = turn + 1;
+            state.turn[backend] = if next < list.len() as u32 { next } else { 0 };
+            *endpoint = list[turn as usize];
+        }
     }
 
     /// Takes new endpoints over; if they are other pods, each worker starts its round anew (`resty.lua`, `sync`).
-    fn replace(&mut self, backend: usize, endpoints: Vec<Endpoint>) {
+    pub(crate) fn replace(&mut self, backend: Backend, endpoints: Vec<Endpoint>) {
+        let backend = backend as usize;
         let pods = |list: &[Endpoint]| list.iter().map(|endpoint| endpoint.pod).collect::<Vec<_>>();
         let changed = pods(&self.endpoints[backend]) != pods(&endpoints);
         self.endpoints[backend] = endpoints;
@@ -129,4 +133,10 @@ impl Router {
             worker.effective = if nobody { 0 } else { worker.weight };
         }
     }
+}
+
+/// The worker that a routing draw falls on, of so many.
+#[inline(always)]
+fn worker_of(draw: u64, workers: u64) -> u32 {
+    ((u64::from(draw as u32) * workers) >> 32) as u32
 }

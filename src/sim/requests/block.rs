@@ -1,7 +1,9 @@
 //! The next requests, drawn ahead.
 //!
-//! Arrivals and draws depend on nothing that happens in the world, so they are made in blocks: the four generators run
-//! side by side, and the hot loop only reads. It also means that where the world cuts time cannot change them.
+//! Arrivals and draws depend on nothing that happens in the world, so they are made in blocks. It also means that where
+//! the world cuts time cannot change them.
+
+use std::ops::Range;
 
 use rand_xoshiro::rand_core::Rng;
 
@@ -10,75 +12,69 @@ use crate::sim::clock::Tick;
 use crate::sim::traffic::{ArrivalPlan, ArrivalStream};
 
 /// Requests in a block.
-const LENGTH: usize = 256;
+pub(super) const LENGTH: usize = 256;
 
-/// What is known of a request before anything is decided.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Request {
-    pub(super) arrival: Tick,
-    pub(super) routing: u64,
-    pub(super) service: u64,
-    pub(super) fault: u64,
-}
-
-/// Requests to come.
+/// Requests to come, and what each of them draws.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     arrivals: ArrivalStream,
-    routing: Stream,
-    service: Stream,
-    faults: Stream,
-    times: Box<[Tick; LENGTH]>,
-    draws: Box<[[u64; 3]; LENGTH]>,
+    streams: [Stream; 3],
+    pub(super) arrival: Box<[Tick; LENGTH]>,
+    pub(super) routing: Box<[u64; LENGTH]>,
+    pub(super) service: Box<[u64; LENGTH]>,
+    pub(super) fault: Box<[u64; LENGTH]>,
     /// The first request that has not been taken.
     next: usize,
 }
 
 impl Block {
     pub(super) fn new(plan: ArrivalPlan, seed: RunSeed, start: Tick) -> Self {
+        let words = || Box::new([0; LENGTH]);
         let mut block = Block {
             arrivals: ArrivalStream::new(plan, seed, start),
-            routing: seed.stream(Purpose::Routing, 0),
-            service: seed.stream(Purpose::Service, 0),
-            faults: seed.stream(Purpose::Faults, 0),
-            times: Box::new([0; LENGTH]),
-            draws: Box::new([[0; 3]; LENGTH]),
+            streams: streams(seed),
+            arrival: words(),
+            routing: words(),
+            service: words(),
+            fault: words(),
             next: LENGTH,
         };
         block.refill();
         block
     }
 
-    /// Takes the requests that arrive before `until`, as far as they are in the block; `true` says that there are no more.
-    #[inline(always)]
-    pub(super) fn take(&mut self, until: Tick) -> (bool, impl Iterator<Item = Request>) {
+    /// Draws everything after `start` from another seed.
+    pub(super) fn reseed(&mut self, seed: RunSeed, start: Tick) {
+        self.arrivals.reseed(seed, start);
+        self.streams = streams(seed);
+        self.refill();
+    }
+
+    /// Takes the requests of the block that arrive before `until`. After a range that ends with the block there may be
+    /// more in the next.
+    pub(super) fn take(&mut self, until: Tick) -> Range<usize> {
         if self.next == LENGTH {
             self.refill();
         }
         let start = self.next;
-        self.next += self.times[start..].partition_point(|&time| time < until);
-        let taken = start..self.next;
-        let requests = self.times[taken.clone()].iter().zip(&self.draws[taken]);
-        (
-            self.next < LENGTH,
-            requests.map(|(&arrival, &[routing, service, fault])| Request {
-                arrival,
-                routing,
-                service,
-                fault,
-            }),
-        )
+        self.next += self.arrival[start..].partition_point(|&arrival| arrival < until);
+        start..self.next
     }
 
     fn refill(&mut self) {
-        self.arrivals.fill(&mut self.times[..]);
-        for draws in &mut self.draws[..] {
-            *draws = [
-                self.routing.next_u64(),
-                self.service.next_u64(),
-                self.faults.next_u64(),
-            ];
+        self.arrivals.fill(&mut self.arrival[..]);
+        let words = [&mut self.routing, &mut self.service, &mut self.fault];
+        for (stream, words) in self.streams.iter_mut().zip(words) {
+            // A generator that lives in registers.
+            let mut local = stream.clone();
+            words.fill_with(|| local.next_u64());
+            *stream = local;
         }
         self.next = 0;
     }
+}
+
+/// The streams behind the words, in their order.
+fn streams(seed: RunSeed) -> [Stream; 3] {
+    [Purpose::Routing, Purpose::Service, Purpose::Faults].map(|purpose| seed.stream(purpose, 0))
 }

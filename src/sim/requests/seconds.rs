@@ -3,6 +3,7 @@
 use super::latency::{LATENCY_BUCKETS, bucket, quantile_ms};
 use crate::record::{Latency, RequestTotals};
 use crate::sim::clock::{Nanos, SECOND, Tick, moment};
+use crate::sim::ingress::Endpoint;
 use crate::sim::service::Side;
 
 /// One second of requests, by arrival. A second is cut short where [`SecondLog::restart`] begins anew.
@@ -109,13 +110,32 @@ impl SecondLog {
         self.running.end
     }
 
-    /// Counts a request that arrived in the running second.
-    #[inline(always)]
-    pub(super) fn count(&mut self, side: Side, failed: bool, latency_ns: u64) {
+    /// Counts requests that arrived in the running second.
+    pub(super) fn count(
+        &mut self,
+        endpoints: &[Endpoint],
+        failed: &[bool],
+        arrivals: &[Tick],
+        completions: &[Tick],
+    ) {
         let running = &mut self.running;
-        running.latencies[side as usize * LATENCY_BUCKETS + bucket(latency_ns)] += 1;
-        running.failed[side as usize] += u64::from(failed);
-        running.slowest_ns = running.slowest_ns.max(latency_ns);
+        let latencies = &mut running.latencies[..];
+        let requests = endpoints.iter().zip(failed);
+        let times = arrivals.iter().zip(completions);
+        for ((endpoint, failed), (arrival, completion)) in requests.zip(times) {
+            let latency_ns = completion - arrival;
+            let side = endpoint.side as usize;
+            latencies[side * LATENCY_BUCKETS + bucket(latency_ns)] += 1;
+            running.failed[side] += u64::from(*failed);
+            running.slowest_ns = running.slowest_ns.max(latency_ns);
+        }
+    }
+
+    /// Counts so many requests that nobody answered.
+    pub(super) fn refuse(&mut self, count: u32) {
+        let side = Side::Primary as usize;
+        self.running.latencies[side * LATENCY_BUCKETS] += count;
+        self.running.failed[side] += u64::from(count);
     }
 
     /// Ends the running second and starts the next.

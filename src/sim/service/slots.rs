@@ -6,64 +6,57 @@
 
 use crate::sim::clock::{NEVER, Tick};
 
-/// Rows up to this many slots are put in order by comparing all of them, eight at a time; longer ones by search and move.
-const COMPARED: usize = 64;
-
 /// Slots compared in one go.
 const LANES: usize = 8;
 
-/// The rows of all pods, one after the other.
+/// Rows up to this many groups are put in order by comparing all slots; longer ones by search and move.
+const COMPARED: usize = 8;
+
+/// Some neighbouring slots. The moments are ticks, kept as the floats with the same bits: see [`Tick`].
+type Group = [f64; LANES];
+
+/// Padding of a row's last group.
+const NEVER_FREE: f64 = f64::from_bits(NEVER);
+
+/// The rows of all pods, one after the other, each in whole groups.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
-    free_at: Vec<Tick>,
+    groups: Vec<Group>,
 }
 
 /// One pod's row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
-    start: u32,
+    first: u32,
+    groups: u32,
     concurrency: u32,
 }
 
-impl Row {
-    fn is_compared(self) -> bool {
-        self.concurrency as usize <= COMPARED
-    }
-
-    /// Slots and padding: whole groups of [`LANES`] for rows that are compared, and one more.
-    fn width(self) -> usize {
-        let concurrency = self.concurrency as usize;
-        if self.is_compared() {
-            concurrency.next_multiple_of(LANES) + 1
-        } else {
-            concurrency
-        }
-    }
-}
-
 impl Slots {
-    /// Adds a pod with `concurrency` free slots. The padding of a row is never free.
-    pub(crate) fn add(&mut self, concurrency: usize) -> Row {
+    /// Adds a pod with `concurrency` free slots.
+    pub(crate) fn add(&mut self, concurrency: u32) -> Row {
         let row = Row {
-            start: self.free_at.len() as u32,
-            concurrency: concurrency as u32,
+            first: self.groups.len() as u32,
+            groups: concurrency.div_ceil(LANES as u32),
+            concurrency,
         };
-        let start = self.free_at.len();
-        self.free_at.resize(start + concurrency, 0);
-        self.free_at.resize(start + row.width(), NEVER);
+        let end = self.groups.len() + row.groups as usize;
+        self.groups.resize(end, [NEVER_FREE; LANES]);
+        let slots = self.groups[row.first as usize..].as_flattened_mut();
+        slots[..concurrency as usize].fill(0.0);
         row
     }
 
     /// Gives a request to a pod; answers when it is done. Requests must come in order of `arrival`.
     #[inline(always)]
     pub(crate) fn serve(&mut self, row: Row, arrival: Tick, service: u64) -> Tick {
-        let start = row.start as usize;
-        let done = later(self.free_at[start], arrival) + service;
-        let slots = &mut self.free_at[start..start + row.width()];
-        if row.is_compared() {
-            insert_by_comparison(slots, done);
+        let groups = &mut self.groups[row.first as usize..][..row.groups as usize];
+        let begun = later(groups[0][0], f64::from_bits(arrival));
+        let done = begun.to_bits() + service;
+        if groups.len() <= COMPARED {
+            insert_by_comparison(groups, f64::from_bits(done));
         } else {
-            insert_by_search(slots, done);
+            insert_by_search(groups.as_flattened_mut(), f64::from_bits(done));
         }
         done
     }
@@ -71,16 +64,24 @@ impl Slots {
     /// Slots of a pod that have work at `at`.
     pub(crate) fn busy(&self, row: Row, at: Tick) -> u32 {
         let slots = self.slots(row);
-        (slots.len() - slots.partition_point(|&free_at| free_at <= at)) as u32
+        (slots.len() - slots.partition_point(|free_at| free_at.to_bits() <= at)) as u32
+    }
+
+    /// Nanoseconds of work that a pod still has to do at `at`. A slot that is not free has work without a gap.
+    pub(crate) fn work_left(&self, row: Row, at: Tick) -> u64 {
+        let slots = self.slots(row).iter();
+        slots
+            .map(|free_at| free_at.to_bits().saturating_sub(at))
+            .sum()
     }
 
     /// When the last slot gets free.
     pub(crate) fn last(&self, row: Row) -> Tick {
-        self.slots(row)[row.concurrency as usize - 1]
+        self.slots(row)[row.concurrency as usize - 1].to_bits()
     }
 
-    fn slots(&self, row: Row) -> &[Tick] {
-        &self.free_at[row.start as usize..][..row.concurrency as usize]
+    fn slots(&self, row: Row) -> &[f64] {
+        &self.groups[row.first as usize..].as_flattened()[..row.concurrency as usize]
     }
 }
 
@@ -88,39 +89,35 @@ impl Slots {
 ///
 /// In an ordered row every place ends up with its own moment, its right neighbour's or `done`, whichever is in the middle.
 #[inline(always)]
-fn insert_by_comparison(row: &mut [Tick], done: Tick) {
-    let mut group = 0;
-    while group + LANES < row.len() {
-        let old: [Tick; LANES + 1] = row[group..=group + LANES]
-            .try_into()
-            .expect("one more than a group");
-        for lane in 0..LANES {
-            row[group + lane] = later(old[lane], earlier(old[lane + 1], done));
-        }
-        group += LANES;
+fn insert_by_comparison(groups: &mut [Group], done: f64) {
+    let mut rest = groups;
+    while let Some((group, after)) = rest.split_first_mut() {
+        let own = *group;
+        let mut right = [after.first().map_or(NEVER_FREE, |next| next[0]); LANES];
+        right[..LANES - 1].copy_from_slice(&own[1..]);
+        *group = std::array::from_fn(|lane| later(own[lane], earlier(right[lane], done)));
+        rest = after;
     }
 }
 
 /// The same for a long row, most of which would be compared in vain.
 #[inline(never)]
-fn insert_by_search(row: &mut [Tick], done: Tick) {
-    let place = row.partition_point(|&free_at| free_at < done).max(1);
-    row.copy_within(1..place, 0);
-    row[place - 1] = done;
+fn insert_by_search(slots: &mut [f64], done: f64) {
+    let place = slots.partition_point(|&free_at| free_at < done).max(1);
+    slots.copy_within(1..place, 0);
+    slots[place - 1] = done;
 }
 
-/// The later of two ticks, compared as floats: see [`Tick`] for why that is the same and quicker.
+/// The later of two ticks' floats, in the form that is one instruction.
 #[inline(always)]
-fn later(a: Tick, b: Tick) -> Tick {
-    let (a, b) = (f64::from_bits(a), f64::from_bits(b));
-    if a > b { a } else { b }.to_bits()
+fn later(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
 }
 
-/// The earlier of two ticks.
+/// The earlier of two.
 #[inline(always)]
-fn earlier(a: Tick, b: Tick) -> Tick {
-    let (a, b) = (f64::from_bits(a), f64::from_bits(b));
-    if a < b { a } else { b }.to_bits()
+fn earlier(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
 }
 
 #[cfg(test)]
@@ -135,7 +132,7 @@ mod tests {
         for concurrency in [1, 2, 7, 8, 9, 16, 33, 64, 65, 300] {
             let mut slots = Slots::default();
             let others = slots.add(3);
-            let row = slots.add(concurrency);
+            let row = slots.add(concurrency as u32);
             slots.add(3);
             let mut list = vec![0u64; concurrency];
             let mut draws = RunSeed(concurrency as u64).stream(Purpose::Service, 0);
@@ -147,14 +144,20 @@ mod tests {
                 list[0] = done;
                 list.sort_unstable();
                 assert_eq!(slots.serve(row, now, service), done);
-                assert_eq!(slots.slots(row), list);
+                assert!(
+                    slots
+                        .slots(row)
+                        .iter()
+                        .map(|at| at.to_bits())
+                        .eq(list.iter().copied())
+                );
             }
             assert_eq!(
                 slots.busy(row, now),
                 list.iter().filter(|&&free_at| free_at > now).count() as u32
             );
             assert_eq!(slots.last(row), list[concurrency - 1]);
-            assert_eq!(slots.slots(others), [0; 3], "a neighbour was touched");
+            assert_eq!(slots.slots(others), [0.0; 3], "a neighbour was touched");
         }
     }
 }

@@ -35,14 +35,21 @@ impl ArrivalPlan {
     }
 }
 
+/// Requests whose draws are made in one go.
+const BATCH: usize = 64;
+
 /// The stream of arrivals, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct ArrivalStream {
     plan: ArrivalPlan,
     draws: Stream,
-    /// The latest arrival.
+    place: Place,
+}
+
+/// Where in the profile the latest arrival lies.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     now: Tick,
-    /// The part of the profile it lies in.
     segment: usize,
 }
 
@@ -52,41 +59,54 @@ impl ArrivalStream {
         ArrivalStream {
             plan,
             draws: seed.stream(Purpose::Arrivals, 0),
-            now: start,
-            segment,
+            place: Place {
+                now: start,
+                segment,
+            },
         }
+    }
+
+    /// Starts anew at `start`, with another seed.
+    pub(crate) fn reseed(&mut self, seed: RunSeed, start: Tick) {
+        *self = ArrivalStream::new(self.plan.clone(), seed, start);
     }
 
     /// Writes the next arrivals; [`NEVER`] where there are no more.
     pub(crate) fn fill(&mut self, times: &mut [Tick]) {
-        for time in times {
-            let load = match self.plan.spacing {
-                Arrivals::Poisson => {
-                    let (tables, table) = &self.plan.exponential;
-                    tables.value(*table, self.draws.next_u64())
-                }
-                Arrivals::Deterministic => 1.0,
-            };
-            *time = self.next(load);
+        let (tables, table) = &self.plan.exponential;
+        for times in times.chunks_mut(BATCH) {
+            let mut loads = [1.0; BATCH];
+            let loads = &mut loads[..times.len()];
+            if self.plan.spacing == Arrivals::Poisson {
+                loads.fill_with(|| tables.value(*table, self.draws.next_u64()));
+            }
+            self.place.advance(&self.plan.profile, loads, times);
         }
     }
+}
 
-    /// The moment by which `load` more requests are due, in the mean.
-    #[inline(always)]
-    fn next(&mut self, mut load: f64) -> Tick {
-        loop {
-            let Some(segment) = self.plan.profile.segment(self.segment) else {
-                return NEVER;
+impl Place {
+    /// Writes the moments by which each of `loads` more requests are due, in the mean.
+    fn advance(&mut self, profile: &RateProfile, loads: &mut [f64], times: &mut [Tick]) {
+        let mut next = 0;
+        while next < times.len() {
+            let Some(&segment) = profile.segment(self.segment) else {
+                times[next..].fill(NEVER);
+                return;
             };
-            match segment.advance(self.now, load) {
-                Ok(at) => {
-                    self.now = at;
-                    return at;
-                }
-                Err(rest) => {
-                    load = rest;
-                    self.now = segment.end();
-                    self.segment += 1;
+            for (load, time) in loads[next..].iter_mut().zip(&mut times[next..]) {
+                match segment.advance(self.now, *load) {
+                    Ok(at) => {
+                        self.now = at;
+                        *time = at;
+                        next += 1;
+                    }
+                    Err(rest) => {
+                        *load = rest;
+                        self.now = segment.end();
+                        self.segment += 1;
+                        break;
+                    }
                 }
             }
         }

@@ -83,20 +83,19 @@ impl Segment {
     /// The moment after `now` by which `load` requests are due; where that is after the segment, the load left at its end.
     #[inline(always)]
     pub(crate) fn advance(&self, now: Tick, load: f64) -> Result<Tick, f64> {
-        let left = (self.end - now) as f64;
         let gap = if self.slope == 0.0 {
             load * self.spacing
         } else {
             self.gap_on_a_slope(now, load)
         };
-        // An infinite or undefined gap is not smaller either.
-        if gap < left && gap < LONGEST_GAP {
+        // An infinite or undefined gap is not smaller.
+        if gap < LONGEST_GAP {
             let at = now + round(gap);
             if at < self.end {
                 return Ok(at);
             }
         }
-        Err((load - self.load(now, left)).max(0.0))
+        Err((load - self.load_left(now)).max(0.0))
     }
 
     /// Solves `rate x + slope x²/2 = load` for x, in the form that does not cancel; not a number where there is no solution.
@@ -105,8 +104,9 @@ impl Segment {
         2.0 * load / (rate + (rate * rate + 2.0 * self.slope * load).sqrt())
     }
 
-    /// Requests due in the mean in the `left` nanoseconds after `now`.
-    fn load(&self, now: Tick, left: f64) -> f64 {
+    /// Requests due in the mean between `now` and the end.
+    fn load_left(&self, now: Tick) -> f64 {
+        let left = (self.end - now) as f64;
         (self.rate_at(now) + self.slope * left / 2.0) * left
     }
 

@@ -1,0 +1,28 @@
+//! What the stages of the hot loop hand on.
+
+use super::block::LENGTH;
+use crate::sim::ingress::Endpoint;
+
+/// What is found out about the requests of a block, by request.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    /// The nginx worker it falls on.
+    pub(super) worker: Box<[u32; LENGTH]>,
+    /// The pod it goes to.
+    pub(super) endpoint: Box<[Endpoint; LENGTH]>,
+    /// Whether the pod fails it.
+    pub(super) failed: Box<[bool; LENGTH]>,
+    /// How long it is worked on; once it has got a slot, when it is done.
+    pub(super) time: Box<[u64; LENGTH]>,
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Batch {
+            worker: Box::new([0; LENGTH]),
+            endpoint: Box::new([Endpoint::NONE; LENGTH]),
+            failed: Box::new([false; LENGTH]),
+            time: Box::new([0; LENGTH]),
+        }
+    }
+}
