@@ -192,7 +192,9 @@ fn rollout(record: Record, expect: Option<Expect>) -> Rollout {
 
 fn simulate(args: &[&str]) -> Simulate {
     let line = ["rollcast", "simulate"].iter().chain(args);
-    let Command::Simulate(args) = Args::try_parse_from(line).unwrap().command;
+    let Command::Simulate(args) = Args::try_parse_from(line).unwrap().command else {
+        unreachable!("the line says simulate")
+    };
     args
 }
 

@@ -453,7 +453,7 @@ impl World {
         for pod in made {
             let version = self.version_of(pod);
             let (tables, times) = &self.startup_times;
-            let total = tables.nanoseconds(times[version], self.startups.next_u64());
+            let total = tables.value(times[version], self.startups.next_u64()) as u64;
             let total = Span::from_millis((total / 1_000_000) as i64);
             self.workloads
                 .start(pod, Startup::lasting(total), self.now, &mut self.queue);
