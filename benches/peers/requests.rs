@@ -10,7 +10,7 @@
 //! leanest form (one component, arrivals in order), and the smallest event loop we could write over a binary heap.
 //! Times are CPU time of the thread where the system tells it, else elapsed time; figures are medians, of ratios by round.
 //!
-//! `cargo bench --bench requests`, `-- --requests 1000000 --rounds 3` for a quick look.
+//! `cargo bench --manifest-path benches/peers/Cargo.toml`, `-- --requests 1000000 --rounds 3` for a quick look.
 
 #[path = "requests/framework.rs"]
 mod framework;

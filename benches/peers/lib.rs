@@ -1,0 +1,1 @@
+//! Holds nothing: the benchmark beside it is the package.
