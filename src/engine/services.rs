@@ -14,157 +14,157 @@ use super::object::Kind;
 use super::primary::SelectorLabel;
 use crate::canary::CanarySpec;
 use crate::canary::spec::CustomMetadata;
-use crate::k8s::{Deployment, ObjectMeta, Service, ServicePort, ServiceSpec};
+use crate::k8s::{Deployment, ObjectMeta, ObjectReference, Service, ServicePort, ServiceSpec};
 
 /// Containers whose ports are not discovered.
 const SIDECARS: [&str; 2] = ["istio-proxy", "envoy"];
 
-/// Reconciles the canary's and the primary's Service (`Initialize`).
+/// Reconciles the canary's and the primary's Service (`Initialize`). `ports` are those besides the Canary's own.
 pub(crate) fn reconcile_workloads(
     cx: &mut Context<'_>,
-    target: &Deployment,
     label: &SelectorLabel,
+    ports: &[ServicePort],
 ) -> Result<(), Failure> {
     let spec = Rc::clone(&cx.spec);
-    let (canary, primary) = (spec.canary_service(), spec.primary_service());
     let service = &spec.service;
-    reconcile(cx, target, label, &canary, &label.value, &service.canary)?;
-    let primary_value = label.primary_value();
-    reconcile(
-        cx,
-        target,
-        label,
-        &primary,
-        &primary_value,
-        &service.primary,
-    )
+    let (canary, primary) = (spec.canary_service(), spec.primary_service());
+    let pods = label.primary_value();
+    reconcile(cx, label, ports, &canary, &label.value, &service.canary)?;
+    reconcile(cx, label, ports, &primary, &pods, &service.primary)
 }
 
 /// Points the apex Service at the primary (`Reconcile`).
 pub(crate) fn reconcile_apex(
     cx: &mut Context<'_>,
-    target: &Deployment,
     label: &SelectorLabel,
+    ports: &[ServicePort],
 ) -> Result<(), Failure> {
     let spec = Rc::clone(&cx.spec);
-    let primary_value = label.primary_value();
-    reconcile(
-        cx,
-        target,
-        label,
-        spec.apex_service(),
-        &primary_value,
-        &spec.service.apex,
-    )
+    let pods = label.primary_value();
+    let apex = spec.apex_service();
+    reconcile(cx, label, ports, apex, &pods, &spec.service.apex)
 }
 
 fn reconcile(
     cx: &mut Context<'_>,
-    target: &Deployment,
     label: &SelectorLabel,
+    ports: &[ServicePort],
     name: &str,
     pods: &str,
     metadata: &Option<CustomMetadata>,
 ) -> Result<(), Failure> {
     let failed = |what: String| Failure::new(format!("reconcileService failed: {what}"));
-    let wanted = service_spec(&cx.spec, target, label, pods);
     let metadata = metadata.clone().unwrap_or_default();
-    let mut labels = metadata.labels;
-    labels.insert(label.key.clone(), name.to_owned());
-    let annotations = disown_to_flux(metadata.annotations);
+    let mut wanted = Service {
+        metadata: ObjectMeta {
+            name: name.to_owned(),
+            namespace: cx.namespace.clone(),
+            labels: metadata.labels,
+            annotations: disown_to_flux(metadata.annotations),
+            owner: Some(cx.as_owner()),
+            ..ObjectMeta::default()
+        },
+        spec: service_spec(&cx.spec, label, ports, pods),
+    };
+    let own_label = (label.key.clone(), name.to_owned());
+    wanted.metadata.labels.extend([own_label]);
 
+    let spec = Rc::clone(&cx.spec);
     let reference = cx.local(Kind::Service, name);
-    let mut service: Service = match cx.get(&reference) {
-        Ok(service) => service,
-        Err(GetError::NotFound(_)) => {
-            let service = Service {
-                metadata: ObjectMeta {
-                    name: name.to_owned(),
-                    namespace: cx.namespace.clone(),
-                    labels,
-                    annotations,
-                    owner: Some(cx.as_owner()),
-                    ..ObjectMeta::default()
-                },
-                spec: wanted,
-            };
-            return cx
-                .write(Write::Create(service.into()))
-                .map_err(|e| failed(format!("service {reference} create error: {e}")));
-        }
-        Err(e) => return Err(failed(format!("service {name} get query error: {e}"))),
+    match cx.look(&reference, |present| corrected(&spec, present, &wanted)) {
+        Ok(None) => Ok(()),
+        Ok(Some(service)) => cx
+            .write(Write::Update(service.into()))
+            .map_err(|e| failed(format!("service {name} update error: {e}"))),
+        Err(GetError::NotFound(_)) => cx
+            .write(Write::Create(wanted.into()))
+            .map_err(|e| failed(format!("service {reference} create error: {e}"))),
+        Err(e) => Err(failed(format!("service {name} get query error: {e}"))),
+    }
+}
+
+/// An existing Service brought in line; none if it is already.
+fn corrected(spec: &CanarySpec, present: &Service, wanted: &Service) -> Option<Service> {
+    let (meta, wanted_meta) = (&present.metadata, &wanted.metadata);
+    let spec_fits = present.spec.selector == wanted.spec.selector
+        && same_ports(&present.spec.ports, &wanted.spec.ports);
+    let (mut labels, mut annotations) = (None, None);
+    if is_same_owner(&meta.owner, &wanted_meta.owner) {
+        let unmanaged = spec.service.unmanaged_metadata.as_ref();
+        labels = differing(
+            &meta.labels,
+            &wanted_meta.labels,
+            unmanaged.map(|u| &u.labels),
+        );
+        annotations = differing(
+            &meta.annotations,
+            &wanted_meta.annotations,
+            unmanaged.map(|u| &u.annotations),
+        );
+    }
+    if spec_fits && labels.is_none() && annotations.is_none() {
+        return None;
+    }
+    let mut service = present.clone();
+    if !spec_fits {
+        let node_port = |port: &ServicePort| {
+            let given = present.spec.ports.iter().find(|p| p.name == port.name);
+            given.and_then(|p| p.node_port)
+        };
+        let ports = wanted.spec.ports.iter().map(|port| ServicePort {
+            node_port: node_port(port),
+            ..port.clone()
+        });
+        service.spec.ports = ports.collect();
+        service.spec.selector = wanted.spec.selector.clone();
+    }
+    service.metadata.labels = labels.unwrap_or(service.metadata.labels);
+    service.metadata.annotations =
+        disown_to_flux(annotations.unwrap_or(service.metadata.annotations));
+    Some(service)
+}
+
+/// Labels and annotations are the Canary's business only if it made the Service.
+fn is_same_owner(present: &Option<ObjectReference>, wanted: &Option<ObjectReference>) -> bool {
+    match (present, wanted) {
+        (Some(present), Some(wanted)) => present.kind == wanted.kind && present.name == wanted.name,
+        _ => false,
+    }
+}
+
+/// What should be there instead, with the unmanaged keys as they are; none if nothing differs.
+fn differing(
+    present: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, String>,
+    unmanaged: Option<&Vec<String>>,
+) -> Option<BTreeMap<String, String>> {
+    if present == wanted {
+        return None;
+    }
+    let mut wanted = wanted.clone();
+    let unmanaged = unmanaged.into_iter().flatten();
+    for (key, value) in unmanaged.filter_map(|key| present.get_key_value(key)) {
+        wanted.insert(key.clone(), value.clone());
+    }
+    (*present != wanted).then_some(wanted)
+}
+
+/// Whether two lists hold the same ports in some order, node ports aside, which the API server gives out.
+fn same_ports(present: &[ServicePort], wanted: &[ServicePort]) -> bool {
+    let same = |a: &ServicePort, b: &ServicePort| {
+        a.port == b.port
+            && a.name == b.name
+            && a.protocol == b.protocol
+            && a.target_port == b.target_port
+            && a.app_protocol == b.app_protocol
     };
-    if correct(cx, &mut service, wanted, labels, annotations) {
-        cx.write(Write::Update(service.into()))
-            .map_err(|e| failed(format!("service {name} update error: {e}")))?;
-    }
-    Ok(())
-}
-
-/// Brings an existing Service in line; says whether anything changed.
-fn correct(
-    cx: &Context<'_>,
-    service: &mut Service,
-    mut wanted: ServiceSpec,
-    mut labels: BTreeMap<String, String>,
-    mut annotations: BTreeMap<String, String>,
-) -> bool {
-    for port in &mut wanted.ports {
-        let given = service.spec.ports.iter().find(|p| p.name == port.name);
-        port.node_port = given.and_then(|p| p.node_port);
-    }
-    let mut changed = false;
-    if !same_ports(&wanted.ports, &service.spec.ports) || wanted.selector != service.spec.selector {
-        service.spec.ports = wanted.ports;
-        service.spec.selector = wanted.selector;
-        changed = true;
-    }
-    let owner = service.metadata.owner.as_ref();
-    if owner.is_some_and(|o| o.kind == Kind::Canary.as_str() && o.name == cx.name) {
-        let unmanaged = cx.spec.service.unmanaged_metadata.as_ref();
-        if let Some(unmanaged) = unmanaged {
-            keep(
-                &unmanaged.annotations,
-                &service.metadata.annotations,
-                &mut annotations,
-            );
-            keep(&unmanaged.labels, &service.metadata.labels, &mut labels);
-        }
-        if annotations != service.metadata.annotations {
-            service.metadata.annotations = annotations;
-            changed = true;
-        }
-        if labels != service.metadata.labels {
-            service.metadata.labels = labels;
-            changed = true;
-        }
-    }
-    if changed {
-        let annotations = std::mem::take(&mut service.metadata.annotations);
-        service.metadata.annotations = disown_to_flux(annotations);
-    }
-    changed
-}
-
-fn keep(keys: &[String], from: &BTreeMap<String, String>, to: &mut BTreeMap<String, String>) {
-    for (key, value) in keys.iter().filter_map(|key| from.get_key_value(key)) {
-        to.insert(key.clone(), value.clone());
-    }
-}
-
-fn same_ports(a: &[ServicePort], b: &[ServicePort]) -> bool {
-    let sorted = |ports: &[ServicePort]| {
-        let mut ports = ports.to_vec();
-        ports.sort_by_key(|p| p.port);
-        ports
-    };
-    a == b || sorted(a) == sorted(b)
+    present.len() == wanted.len() && wanted.iter().all(|b| present.iter().any(|a| same(a, b)))
 }
 
 fn service_spec(
     spec: &CanarySpec,
-    target: &Deployment,
     label: &SelectorLabel,
+    discovered: &[ServicePort],
     pods: &str,
 ) -> ServiceSpec {
     let service = &spec.service;
@@ -181,9 +181,7 @@ fn service_spec(
         app_protocol: optional(&service.app_protocol),
         node_port: None,
     }];
-    if service.port_discovery {
-        ports.extend(discovered_ports(spec, target));
-    }
+    ports.extend_from_slice(discovered);
     ServiceSpec {
         selector: BTreeMap::from([(label.key.clone(), pods.to_owned())]),
         ports,
@@ -202,9 +200,13 @@ fn has_target_port(port: &Value) -> bool {
     }
 }
 
-/// The containers' other ports (`getPorts` in `pkg/canary/util.go`); of two with one name the later wins.
-fn discovered_ports(spec: &CanarySpec, target: &Deployment) -> Vec<ServicePort> {
+/// The containers' other ports, where the Canary wants them served (`getPorts` in `pkg/canary/util.go`); of two with one
+/// name the later wins.
+pub(crate) fn discovered_ports(spec: &CanarySpec, target: &Deployment) -> Vec<ServicePort> {
     let service = &spec.service;
+    if !service.port_discovery {
+        return Vec::new();
+    }
     let is_the_services = |port: i32, name: &str| match &service.target_port {
         given if !has_target_port(given) => port == service.port,
         Value::String(wanted) => name == wanted,

@@ -66,10 +66,8 @@ fn underscores_are_good(digits: &str) -> bool {
         let byte = index.and_then(|index| bytes.get(index));
         byte.is_some_and(u8::is_ascii_alphanumeric)
     };
-    let underscores = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'_');
-    underscores
-        .map(|(index, _)| digit(index.checked_sub(1)) && digit(Some(index + 1)))
-        .all(|good| good)
+    let mut underscores = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'_');
+    underscores.all(|(index, _)| digit(index.checked_sub(1)) && digit(Some(index + 1)))
 }
 
 /// An unsigned integer with Go's prefixes and underscores.
