@@ -19,7 +19,7 @@ use crate::k8s::{Deployment, ObjectMeta, ObjectReference, Service, ServicePort, 
 /// Containers whose ports are not discovered.
 const SIDECARS: [&str; 2] = ["istio-proxy", "envoy"];
 
-/// Reconciles the canary's and the primary's Service (`Initialize`). `ports` are those besides the Canary's own.
+/// Reconciles the canary's and the primary's Service (`Initialize`). `ports` are what all three Services serve.
 pub(crate) fn reconcile_workloads(
     cx: &mut Context<'_>,
     label: &SelectorLabel,
@@ -27,10 +27,21 @@ pub(crate) fn reconcile_workloads(
 ) -> Result<(), Failure> {
     let spec = Rc::clone(&cx.spec);
     let service = &spec.service;
+    let wanted = |name, pods, metadata| Wanted {
+        spec: &spec,
+        name,
+        label,
+        pods,
+        ports,
+        metadata,
+    };
     let (canary, primary) = (spec.canary_service(), spec.primary_service());
-    let pods = label.primary_value();
-    reconcile(cx, label, ports, &canary, &label.value, &service.canary)?;
-    reconcile(cx, label, ports, &primary, &pods, &service.primary)
+    let primary_pods = label.primary_value();
+    reconcile(cx, &wanted(&canary, &label.value, service.canary.as_ref()))?;
+    reconcile(
+        cx,
+        &wanted(&primary, &primary_pods, service.primary.as_ref()),
+    )
 }
 
 /// Points the apex Service at the primary (`Reconcile`).
@@ -40,113 +51,162 @@ pub(crate) fn reconcile_apex(
     ports: &[ServicePort],
 ) -> Result<(), Failure> {
     let spec = Rc::clone(&cx.spec);
-    let pods = label.primary_value();
-    let apex = spec.apex_service();
-    reconcile(cx, label, ports, apex, &pods, &spec.service.apex)
+    let wanted = Wanted {
+        spec: &spec,
+        name: spec.apex_service(),
+        label,
+        pods: &label.primary_value(),
+        ports,
+        metadata: spec.service.apex.as_ref(),
+    };
+    reconcile(cx, &wanted)
 }
 
-fn reconcile(
-    cx: &mut Context<'_>,
-    label: &SelectorLabel,
-    ports: &[ServicePort],
-    name: &str,
-    pods: &str,
-    metadata: &Option<CustomMetadata>,
-) -> Result<(), Failure> {
-    let failed = |what: String| Failure::new(format!("reconcileService failed: {what}"));
-    let metadata = metadata.clone().unwrap_or_default();
-    let mut wanted = Service {
-        metadata: ObjectMeta {
-            name: name.to_owned(),
-            namespace: cx.namespace.clone(),
-            labels: metadata.labels,
-            annotations: disown_to_flux(metadata.annotations),
-            owner: Some(cx.as_owner()),
-            ..ObjectMeta::default()
-        },
-        spec: service_spec(&cx.spec, label, ports, pods),
-    };
-    let own_label = (label.key.clone(), name.to_owned());
-    wanted.metadata.labels.extend([own_label]);
+/// A Service as the Canary wants it.
+struct Wanted<'a> {
+    spec: &'a CanarySpec,
+    name: &'a str,
+    label: &'a SelectorLabel,
+    /// The label's value on the pods that it leads to.
+    pods: &'a str,
+    ports: &'a [ServicePort],
+    metadata: Option<&'a CustomMetadata>,
+}
 
-    let spec = Rc::clone(&cx.spec);
+fn reconcile(cx: &mut Context<'_>, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    let name = wanted.name;
+    let failed = |what: String| Failure::new(format!("reconcileService failed: {what}"));
     let reference = cx.local(Kind::Service, name);
-    match cx.look(&reference, |present| corrected(&spec, present, &wanted)) {
+    let owner = cx.name.clone();
+    match cx.look(&reference, |present| wanted.corrected(present, &owner)) {
         Ok(None) => Ok(()),
         Ok(Some(service)) => cx
             .write(Write::Update(service.into()))
             .map_err(|e| failed(format!("service {name} update error: {e}"))),
-        Err(GetError::NotFound(_)) => cx
-            .write(Write::Create(wanted.into()))
-            .map_err(|e| failed(format!("service {reference} create error: {e}"))),
+        Err(GetError::NotFound(_)) => {
+            let mut service = wanted.build();
+            service.metadata.namespace = cx.namespace.clone();
+            service.metadata.owner = Some(cx.as_owner());
+            cx.write(Write::Create(service.into()))
+                .map_err(|e| failed(format!("service {reference} create error: {e}")))
+        }
         Err(e) => Err(failed(format!("service {name} get query error: {e}"))),
     }
 }
 
-/// An existing Service brought in line; none if it is already.
-fn corrected(spec: &CanarySpec, present: &Service, wanted: &Service) -> Option<Service> {
-    let (meta, wanted_meta) = (&present.metadata, &wanted.metadata);
-    let spec_fits = present.spec.selector == wanted.spec.selector
-        && same_ports(&present.spec.ports, &wanted.spec.ports);
-    let (mut labels, mut annotations) = (None, None);
-    if is_same_owner(&meta.owner, &wanted_meta.owner) {
-        let unmanaged = spec.service.unmanaged_metadata.as_ref();
-        labels = differing(
-            &meta.labels,
-            &wanted_meta.labels,
-            unmanaged.map(|u| &u.labels),
-        );
-        annotations = differing(
-            &meta.annotations,
-            &wanted_meta.annotations,
-            unmanaged.map(|u| &u.annotations),
-        );
+impl Wanted<'_> {
+    fn build(&self) -> Service {
+        let metadata = self.metadata.cloned().unwrap_or_default();
+        let mut labels = metadata.labels;
+        labels.insert(self.label.key.clone(), self.name.to_owned());
+        let service = &self.spec.service;
+        let traffic_distribution = Some(&service.traffic_distribution);
+        Service {
+            metadata: ObjectMeta {
+                name: self.name.to_owned(),
+                labels,
+                annotations: disown_to_flux(metadata.annotations),
+                ..ObjectMeta::default()
+            },
+            spec: ServiceSpec {
+                selector: BTreeMap::from([(self.label.key.clone(), self.pods.to_owned())]),
+                ports: self.ports.to_vec(),
+                kind: "ClusterIP".to_owned(),
+                cluster_ip: if service.headless { "None" } else { "" }.to_owned(),
+                traffic_distribution: traffic_distribution.filter(|t| !t.is_empty()).cloned(),
+            },
+        }
     }
-    if spec_fits && labels.is_none() && annotations.is_none() {
-        return None;
+
+    /// An existing Service brought in line; none if it is already. Labels and annotations are the business of the
+    /// Canary named `canary` only if it made the Service.
+    fn corrected(&self, present: &Service, canary: &str) -> Option<Service> {
+        let meta = &present.metadata;
+        let spec_fits =
+            self.selects(&present.spec.selector) && same_ports(&present.spec.ports, self.ports);
+        let is_owner = |o: &ObjectReference| o.kind == Kind::Canary.as_str() && o.name == canary;
+        let owned = meta.owner.as_ref().is_some_and(is_owner);
+        if spec_fits && (!owned || self.labels_fit(&meta.labels) && self.annotations_fit(meta)) {
+            return None;
+        }
+        let wanted = self.build();
+        let mut service = present.clone();
+        if !spec_fits {
+            service.spec.selector = wanted.spec.selector;
+            service.spec.ports = wanted.spec.ports;
+            for port in &mut service.spec.ports {
+                let given = present.spec.ports.iter().find(|p| p.name == port.name);
+                port.node_port = given.and_then(|p| p.node_port);
+            }
+        }
+        if owned {
+            let unmanaged = self
+                .spec
+                .service
+                .unmanaged_metadata
+                .clone()
+                .unwrap_or_default();
+            service.metadata.labels =
+                with_unmanaged(wanted.metadata.labels, &meta.labels, &unmanaged.labels);
+            service.metadata.annotations = with_unmanaged(
+                wanted.metadata.annotations,
+                &meta.annotations,
+                &unmanaged.annotations,
+            );
+            if spec_fits && service == *present {
+                return None;
+            }
+        }
+        service.metadata.annotations = disown_to_flux(service.metadata.annotations);
+        Some(service)
     }
-    let mut service = present.clone();
-    if !spec_fits {
-        let node_port = |port: &ServicePort| {
-            let given = present.spec.ports.iter().find(|p| p.name == port.name);
-            given.and_then(|p| p.node_port)
-        };
-        let ports = wanted.spec.ports.iter().map(|port| ServicePort {
-            node_port: node_port(port),
-            ..port.clone()
-        });
-        service.spec.ports = ports.collect();
-        service.spec.selector = wanted.spec.selector.clone();
+
+    fn selects(&self, selector: &BTreeMap<String, String>) -> bool {
+        selector.len() == 1
+            && selector
+                .get(&self.label.key)
+                .is_some_and(|pods| pods == self.pods)
     }
-    service.metadata.labels = labels.unwrap_or(service.metadata.labels);
-    service.metadata.annotations =
-        disown_to_flux(annotations.unwrap_or(service.metadata.annotations));
-    Some(service)
+
+    fn labels_fit(&self, present: &BTreeMap<String, String>) -> bool {
+        let custom = self.metadata.map(|m| &m.labels);
+        is_overlaid(present, custom, &[(&self.label.key, self.name)])
+    }
+
+    fn annotations_fit(&self, present: &ObjectMeta) -> bool {
+        let custom = self.metadata.map(|m| &m.annotations);
+        is_overlaid(&present.annotations, custom, &DISOWNED)
+    }
 }
 
-/// Labels and annotations are the Canary's business only if it made the Service.
-fn is_same_owner(present: &Option<ObjectReference>, wanted: &Option<ObjectReference>) -> bool {
-    match (present, wanted) {
-        (Some(present), Some(wanted)) => present.kind == wanted.kind && present.name == wanted.name,
-        _ => false,
-    }
+/// Whether a map is `base` with some entries laid over it.
+fn is_overlaid(
+    map: &BTreeMap<String, String>,
+    base: Option<&BTreeMap<String, String>>,
+    over: &[(&str, &str)],
+) -> bool {
+    let is_over = |key: &str| over.iter().any(|(k, _)| *k == key);
+    let under = || base.into_iter().flatten().filter(|(key, _)| !is_over(key));
+    map.len() == over.len() + under().count()
+        && under().all(|(key, value)| map.get(key) == Some(value))
+        && over
+            .iter()
+            .all(|(key, value)| map.get(*key).is_some_and(|v| v == value))
 }
 
-/// What should be there instead, with the unmanaged keys as they are; none if nothing differs.
-fn differing(
+/// The wanted map, with the unmanaged keys as they are.
+fn with_unmanaged(
+    mut wanted: BTreeMap<String, String>,
     present: &BTreeMap<String, String>,
-    wanted: &BTreeMap<String, String>,
-    unmanaged: Option<&Vec<String>>,
-) -> Option<BTreeMap<String, String>> {
-    if present == wanted {
-        return None;
-    }
-    let mut wanted = wanted.clone();
-    let unmanaged = unmanaged.into_iter().flatten();
-    for (key, value) in unmanaged.filter_map(|key| present.get_key_value(key)) {
+    unmanaged: &[String],
+) -> BTreeMap<String, String> {
+    for (key, value) in unmanaged
+        .iter()
+        .filter_map(|key| present.get_key_value(key))
+    {
         wanted.insert(key.clone(), value.clone());
     }
-    (*present != wanted).then_some(wanted)
+    wanted
 }
 
 /// Whether two lists hold the same ports in some order, node ports aside, which the API server gives out.
@@ -161,12 +221,8 @@ fn same_ports(present: &[ServicePort], wanted: &[ServicePort]) -> bool {
     present.len() == wanted.len() && wanted.iter().all(|b| present.iter().any(|a| same(a, b)))
 }
 
-fn service_spec(
-    spec: &CanarySpec,
-    label: &SelectorLabel,
-    discovered: &[ServicePort],
-    pods: &str,
-) -> ServiceSpec {
+/// What the Services serve: the Canary's own port, and those discovered.
+pub(crate) fn ports(spec: &CanarySpec, target: &Deployment) -> Vec<ServicePort> {
     let service = &spec.service;
     let optional = |text: &String| (!text.is_empty()).then(|| text.clone());
     let mut ports = vec![ServicePort {
@@ -181,14 +237,10 @@ fn service_spec(
         app_protocol: optional(&service.app_protocol),
         node_port: None,
     }];
-    ports.extend_from_slice(discovered);
-    ServiceSpec {
-        selector: BTreeMap::from([(label.key.clone(), pods.to_owned())]),
-        ports,
-        kind: "ClusterIP".to_owned(),
-        cluster_ip: if service.headless { "None" } else { "" }.to_owned(),
-        traffic_distribution: optional(&service.traffic_distribution),
+    if service.port_discovery {
+        ports.extend(discovered_ports(spec, target));
     }
+    ports
 }
 
 /// A target port whose text is `0` counts as absent, as it does for Go's `IntOrString`.
@@ -200,13 +252,9 @@ fn has_target_port(port: &Value) -> bool {
     }
 }
 
-/// The containers' other ports, where the Canary wants them served (`getPorts` in `pkg/canary/util.go`); of two with one
-/// name the later wins.
-pub(crate) fn discovered_ports(spec: &CanarySpec, target: &Deployment) -> Vec<ServicePort> {
+/// The containers' other ports (`getPorts` in `pkg/canary/util.go`); of two with one name the later wins.
+fn discovered_ports(spec: &CanarySpec, target: &Deployment) -> Vec<ServicePort> {
     let service = &spec.service;
-    if !service.port_discovery {
-        return Vec::new();
-    }
     let is_the_services = |port: i32, name: &str| match &service.target_port {
         given if !has_target_port(given) => port == service.port,
         Value::String(wanted) => name == wanted,
@@ -245,15 +293,16 @@ pub(crate) fn discovered_ports(spec: &CanarySpec, target: &Deployment) -> Vec<Se
         .collect()
 }
 
-/// `filterMetadata` of `pkg/router`: tells Flux to keep its hands off what Flagger manages.
+/// Tells Flux to keep its hands off what Flagger manages.
+const DISOWNED: [(&str, &str); 2] = [
+    ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
+    ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
+];
+
+/// `filterMetadata` of `pkg/router`.
 pub(crate) fn disown_to_flux(
     mut annotations: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    for key in [
-        "kustomize.toolkit.fluxcd.io/reconcile",
-        "helm.toolkit.fluxcd.io/driftDetection",
-    ] {
-        annotations.insert(key.to_owned(), "disabled".to_owned());
-    }
+    annotations.extend(DISOWNED.map(|(key, value)| (key.to_owned(), value.to_owned())));
     annotations
 }

@@ -63,7 +63,7 @@ fn advance(cx: &mut Context<'_>) -> Result<Decision, Failure> {
     let (settings, spec) = (cx.settings, Rc::clone(&cx.spec));
     let (label, ports) = cx.look_at_target(|target| {
         let label = primary::selector_label(target, settings);
-        (label, services::discovered_ports(&spec, target))
+        (label, services::ports(&spec, target))
     })?;
     let label = label?;
     services::reconcile_workloads(cx, &label, &ports)?;
