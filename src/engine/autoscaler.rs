@@ -31,16 +31,24 @@ pub(crate) fn reconcile(cx: &mut Context<'_>, existing: Existing) -> Result<(), 
         return Ok(());
     }
     let reference = cx.local(Kind::HorizontalPodAutoscaler, &*scaler.name);
-    let source: HorizontalPodAutoscaler = cx.get(&reference).map_err(|e| {
-        Failure::new(format!(
-            "HorizontalPodAutoscaler {reference} get query error: {e}"
-        ))
-    })?;
-    let wanted = primary_spec(&source.spec, cx.primary_name(), scaler);
     let primary = cx.local(
         Kind::HorizontalPodAutoscaler,
         format!("{}-primary", scaler.name),
     );
+    let missing_source = |e: GetError| {
+        Failure::new(format!(
+            "HorizontalPodAutoscaler {reference} get query error: {e}"
+        ))
+    };
+    if existing == Existing::Keep {
+        cx.look(&reference, |_: &HorizontalPodAutoscaler| ())
+            .map_err(missing_source)?;
+        if cx.look(&primary, |_: &HorizontalPodAutoscaler| ()).is_ok() {
+            return Ok(());
+        }
+    }
+    let source: HorizontalPodAutoscaler = cx.get(&reference).map_err(missing_source)?;
+    let wanted = primary_spec(&source.spec, cx.primary_name(), scaler);
     match cx.get::<HorizontalPodAutoscaler>(&primary) {
         Err(GetError::NotFound(_)) => {
             let hpa = HorizontalPodAutoscaler {
@@ -63,7 +71,7 @@ pub(crate) fn reconcile(cx: &mut Context<'_>, existing: Existing) -> Result<(), 
         Err(GetError::Failed(e)) => Err(Failure::new(format!(
             "HorizontalPodAutoscaler v2 {primary} get query failed: {e}"
         ))),
-        Ok(mut hpa) if existing == Existing::Update && differs(&hpa, &source, &wanted) => {
+        Ok(mut hpa) if differs(&hpa, &source, &wanted) => {
             // Labels and annotations count as a difference, but Flagger never gets to write them.
             hpa.spec = HpaSpec {
                 scale_target_ref: hpa.spec.scale_target_ref,

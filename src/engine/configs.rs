@@ -10,7 +10,7 @@ use super::context::{Context, Failure, GetError};
 use super::object::{Kind, Object};
 use super::primary::labels_by_prefix;
 use super::sha256;
-use super::{Settings, Write, WriteError};
+use super::{Settings, Write};
 use crate::canary::CanaryStatus;
 use crate::k8s::{ConfigMap, Deployment, ObjectMeta, PodTemplate, Secret};
 
@@ -33,6 +33,13 @@ enum ConfigKind {
 }
 
 impl ConfigKind {
+    fn object_kind(self) -> Kind {
+        match self {
+            ConfigKind::ConfigMap => Kind::ConfigMap,
+            ConfigKind::Secret => Kind::Secret,
+        }
+    }
+
     /// As `trackedConfigs` and errors write it.
     fn as_str(self) -> &'static str {
         match self {
@@ -42,27 +49,19 @@ impl ConfigKind {
     }
 }
 
-/// The tracked configs of a pod template.
+/// The tracked configs of a pod template, and their checksums.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Configs(BTreeMap<(ConfigKind, String), Tracked>);
-
-#[derive(Clone, Debug)]
-struct Tracked {
-    checksum: String,
-    object: Object,
-}
+pub(crate) struct Configs(BTreeMap<(ConfigKind, String), String>);
 
 impl Configs {
     /// What goes into `status.trackedConfigs`.
     pub(crate) fn checksums(&self, settings: &Settings) -> Option<BTreeMap<String, String>> {
         settings.enable_config_tracking.then(|| {
-            let entry = |((kind, name), tracked): (&(ConfigKind, String), &Tracked)| {
-                (
-                    format!("{}/{name}", kind.as_str()),
-                    tracked.checksum.clone(),
-                )
-            };
-            self.0.iter().map(entry).collect()
+            let entries = self.0.iter();
+            let entries = entries.map(|((kind, name), checksum)| {
+                (format!("{}/{name}", kind.as_str()), checksum.clone())
+            });
+            entries.collect()
         })
     }
 
@@ -72,32 +71,33 @@ impl Configs {
             return !self.0.is_empty();
         };
         self.0.len() != tracked.len()
-            || self.0.iter().any(|((kind, name), config)| {
-                tracked.get(&format!("{}/{name}", kind.as_str())) != Some(&config.checksum)
+            || self.0.iter().any(|((kind, name), checksum)| {
+                tracked.get(&format!("{}/{name}", kind.as_str())) != Some(checksum)
             })
     }
 
     /// Makes or refreshes the primary's copies (`CreatePrimaryConfigs`).
     pub(crate) fn copy_for_primary(&self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        for ((kind, _), tracked) in &self.0 {
-            let copy = primary_copy(cx, &tracked.object);
+        for (kind, name) in self.0.keys() {
+            let failed =
+                |what: String| Failure::new(format!("CreatePrimaryConfigs failed: {what}"));
+            let kind_name = kind.as_str();
+            let source = cx.local(kind.object_kind(), &**name);
+            let object: Object = cx
+                .get(&source)
+                .map_err(|e| failed(format!("{kind_name} {source} get query failed : {e}")))?;
+            let copy = primary_copy(cx, &object);
             let reference = copy.reference();
             let (verb, written) = match cx.get::<Object>(&reference) {
                 Ok(_) => ("updating", cx.write(Write::Update(copy))),
                 Err(GetError::NotFound(_)) => ("creating", cx.write(Write::Create(copy))),
-                Err(error) => {
-                    return Err(Failure::new(format!(
-                        "CreatePrimaryConfigs failed: {} {reference} get query failed : {error}",
-                        kind.as_str()
+                Err(e) => {
+                    return Err(failed(format!(
+                        "{kind_name} {reference} get query failed : {e}"
                     )));
                 }
             };
-            written.map_err(|error: WriteError| {
-                Failure::new(format!(
-                    "CreatePrimaryConfigs failed: {verb} {} {reference} failed: {error}",
-                    kind.as_str()
-                ))
-            })?;
+            written.map_err(|e| failed(format!("{verb} {kind_name} {reference} failed: {e}")))?;
         }
         Ok(())
     }
@@ -117,68 +117,72 @@ impl Configs {
     }
 }
 
-/// The tracked configs of the target (`GetTargetConfigs`); none where tracking is off. A missing config that the pods
-/// cannot do without is an error.
-pub(crate) fn of_target(cx: &mut Context<'_>, target: &Deployment) -> Result<Configs, Failure> {
-    let mut configs = Configs::default();
-    if !cx.settings.enable_config_tracking {
-        return Ok(configs);
-    }
-    // The last mention of a name says whether it is mandatory.
-    let mut mandatory = BTreeMap::new();
-    for found in references(&target.spec.template) {
-        mandatory.insert((found.kind, found.name), found.mandatory);
-    }
-    for ((kind, name), mandatory) in mandatory {
-        match tracked(cx, kind, &name) {
-            Ok(Some(config)) => {
-                configs.0.insert((kind, name), config);
-            }
-            Ok(None) => {}
-            Err(_) if !mandatory => {}
-            Err(error) => {
-                let what = format!("{} {name}.{} get query error", kind.as_str(), cx.namespace);
-                return Err(Failure::new(format!("{what}: {what}: {error}")));
+/// A mention of each config in a template; the last one of a name says whether the pods can do without it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mentions(BTreeMap<(ConfigKind, String), bool>);
+
+impl Mentions {
+    /// The mentions in the target's template; none where tracking is off.
+    pub(crate) fn of(target: &Deployment, settings: &Settings) -> Self {
+        let mut mandatory = BTreeMap::new();
+        if settings.enable_config_tracking {
+            for found in references(&target.spec.template) {
+                mandatory.insert((found.kind, found.name), found.mandatory);
             }
         }
+        Mentions(mandatory)
     }
-    Ok(configs)
+
+    /// Looks the configs up (`GetTargetConfigs`). A missing config that the pods cannot do without is an error.
+    pub(crate) fn resolve(self, cx: &mut Context<'_>) -> Result<Configs, Failure> {
+        let mut configs = Configs::default();
+        for ((kind, name), mandatory) in self.0 {
+            match tracked_checksum(cx, kind, &name) {
+                Ok(Some(checksum)) => {
+                    configs.0.insert((kind, name), checksum);
+                }
+                Ok(None) => {}
+                Err(_) if !mandatory => {}
+                Err(error) => {
+                    let what = format!("{} {name}.{} get query error", kind.as_str(), cx.namespace);
+                    return Err(Failure::new(format!(
+                        "GetTargetConfigs failed: {what}: {what}: {error}"
+                    )));
+                }
+            }
+        }
+        Ok(configs)
+    }
+
+    /// Whether the configs are others than the status remembers (`HasConfigChanged`).
+    pub(crate) fn have_changed(self, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        if !cx.settings.enable_config_tracking {
+            return Ok(false);
+        }
+        Ok(self.resolve(cx)?.differ_from(&cx.status))
+    }
 }
 
-/// Whether the target's configs are others than the status remembers (`HasConfigChanged`).
-pub(crate) fn have_changed(cx: &mut Context<'_>, target: &Deployment) -> Result<bool, Failure> {
-    if !cx.settings.enable_config_tracking {
-        return Ok(false);
-    }
-    Ok(of_target(cx, target)?.differ_from(&cx.status))
-}
-
-fn tracked(
+/// The checksum of a config; none if it is not tracked.
+fn tracked_checksum(
     cx: &mut Context<'_>,
     kind: ConfigKind,
     name: &str,
-) -> Result<Option<Tracked>, GetError> {
+) -> Result<Option<String>, GetError> {
     let disabled = |meta: &ObjectMeta| {
         meta.annotations
             .get(TRACKING_ANNOTATION)
             .is_some_and(|value| value.starts_with("disable"))
     };
+    let reference = cx.local(kind.object_kind(), name);
     match kind {
-        ConfigKind::ConfigMap => {
-            let config: ConfigMap = cx.get(&cx.local(Kind::ConfigMap, name))?;
-            Ok((!disabled(&config.metadata)).then(|| Tracked {
-                checksum: checksum(&config.data),
-                object: config.into(),
-            }))
-        }
-        ConfigKind::Secret => {
-            let secret: Secret = cx.get(&cx.local(Kind::Secret, name))?;
+        ConfigKind::ConfigMap => cx.look(&reference, |config: &ConfigMap| {
+            (!disabled(&config.metadata)).then(|| checksum(&config.data))
+        }),
+        ConfigKind::Secret => cx.look(&reference, |secret: &Secret| {
             let tracked = TRACKED_SECRET_TYPES.contains(&secret.kind.as_str());
-            Ok((tracked && !disabled(&secret.metadata)).then(|| Tracked {
-                checksum: checksum(&secret.data),
-                object: secret.into(),
-            }))
-        }
+            (tracked && !disabled(&secret.metadata)).then(|| checksum(&secret.data))
+        }),
     }
 }
 

@@ -175,10 +175,32 @@ impl<'w> Context<'w> {
     /// Reads an object that should exist.
     pub(crate) fn get<T: TryFrom<Object>>(&mut self, reference: &ObjectRef) -> Result<T, GetError> {
         match self.world.read(reference) {
-            Ok(Some(object)) => T::try_from(object).map_err(|_| {
-                GetError::Failed(format!("{reference} is not a {}", reference.kind.as_str()))
-            }),
+            Ok(Some(object)) => T::try_from(object).map_err(|_| wrong_kind(reference)),
             Ok(None) => Err(GetError::NotFound(reference.not_found())),
+            Err(error) => Err(GetError::Failed(error.0)),
+        }
+    }
+
+    /// Looks at an object that should exist.
+    pub(crate) fn look<T, R>(
+        &mut self,
+        reference: &ObjectRef,
+        see: impl FnOnce(&T) -> R,
+    ) -> Result<R, GetError>
+    where
+        for<'a> &'a T: TryFrom<&'a Object>,
+    {
+        let mut see = Some(see);
+        let mut seen = None;
+        let looked = self.world.look(reference, &mut |object| {
+            seen = match (object.map(<&T>::try_from), see.take()) {
+                (Some(Ok(object)), Some(see)) => Some(Ok(see(object))),
+                (Some(_), _) => Some(Err(wrong_kind(reference))),
+                (None, _) => None,
+            };
+        });
+        match looked {
+            Ok(()) => seen.unwrap_or_else(|| Err(GetError::NotFound(reference.not_found()))),
             Err(error) => Err(GetError::Failed(error.0)),
         }
     }
@@ -186,12 +208,28 @@ impl<'w> Context<'w> {
     /// Reads a Deployment of the Canary's namespace.
     pub(crate) fn deployment(&mut self, name: &str) -> Result<Deployment, Failure> {
         let reference = self.local(Kind::Deployment, name);
-        self.get(&reference).map_err(|e| {
-            Failure::new(format!(
-                "deployment {name}.{} get query error: {e}",
-                self.namespace
-            ))
-        })
+        self.get(&reference)
+            .map_err(|e| deployment_error(&reference, &e))
+    }
+
+    /// Looks at a Deployment of the Canary's namespace.
+    pub(crate) fn look_at_deployment<R>(
+        &mut self,
+        name: &str,
+        see: impl FnOnce(&Deployment) -> R,
+    ) -> Result<R, Failure> {
+        let reference = self.local(Kind::Deployment, name);
+        self.look(&reference, see)
+            .map_err(|e| deployment_error(&reference, &e))
+    }
+
+    /// Looks at the target.
+    pub(crate) fn look_at_target<R>(
+        &mut self,
+        see: impl FnOnce(&Deployment) -> R,
+    ) -> Result<R, Failure> {
+        let spec = Rc::clone(&self.spec);
+        self.look_at_deployment(&spec.target_ref.name, see)
     }
 
     /// Reads the target.
@@ -309,4 +347,12 @@ impl<'w> Context<'w> {
             canary: routes.canary,
         });
     }
+}
+
+fn wrong_kind(reference: &ObjectRef) -> GetError {
+    GetError::Failed(format!("{reference} is not a {}", reference.kind.as_str()))
+}
+
+fn deployment_error(reference: &ObjectRef, error: &GetError) -> Failure {
+    Failure::new(format!("deployment {reference} get query error: {error}"))
 }

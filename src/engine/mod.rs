@@ -59,6 +59,16 @@ use crate::time::Span;
 pub trait World {
     /// Reads an object; `None` if it does not exist.
     fn read(&mut self, object: &ObjectRef) -> Result<Option<Object>, ReadError>;
+    /// Shows an object to `see`, the same that [`World::read`] would return. A world that holds its objects in memory
+    /// does better to lend them than to copy them, since most reads only look.
+    fn look(
+        &mut self,
+        object: &ObjectRef,
+        see: &mut dyn FnMut(Option<&Object>),
+    ) -> Result<(), ReadError> {
+        see(self.read(object)?.as_ref());
+        Ok(())
+    }
     /// Creates or changes an object.
     fn write(&mut self, write: Write) -> Result<(), WriteError>;
     /// Asks Prometheus for the value of a query now.

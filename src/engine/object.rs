@@ -184,6 +184,15 @@ macro_rules! object_from {
                 Object::$kind(object)
             }
         }
+        impl<'a> TryFrom<&'a Object> for &'a $kind {
+            type Error = &'a Object;
+            fn try_from(object: &'a Object) -> Result<&'a $kind, &'a Object> {
+                match object {
+                    Object::$kind(o) => Ok(o),
+                    other => Err(other),
+                }
+            }
+        }
         impl TryFrom<Object> for $kind {
             type Error = Object;
             fn try_from(object: Object) -> Result<$kind, Object> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::configs::{self, Configs};
+use super::configs::{Configs, Mentions};
 use super::context::{Context, Failure, GetError};
 use super::dialect::Provider;
 use super::object::Kind;
@@ -65,12 +65,8 @@ pub(crate) fn selector_label(
 }
 
 /// Makes the primary if it is missing, in any phase; before the first rollout it must then also be ready.
-pub(crate) fn initialize(
-    cx: &mut Context<'_>,
-    target: &Deployment,
-    label: &SelectorLabel,
-) -> Result<(), Failure> {
-    create_if_missing(cx, target, label)
+pub(crate) fn initialize(cx: &mut Context<'_>, label: &SelectorLabel) -> Result<(), Failure> {
+    create_if_missing(cx, label)
         .map_err(|e| e.context(format_args!("createPrimaryDeployment failed")))?;
     if matches!(cx.status.phase, Phase::Unset | Phase::Initializing) && !cx.skip_analysis {
         check_ready(cx)?;
@@ -81,29 +77,28 @@ pub(crate) fn initialize(
 /// `IsPrimaryReady`.
 pub(crate) fn check_ready(cx: &mut Context<'_>) -> Result<(), Failure> {
     let name = cx.primary_name();
-    let primary = cx.deployment(&name)?;
+    let deadline = cx.spec.progress_deadline();
     let threshold = cx.analysis.primary_ready_threshold();
-    readiness::check(&primary, cx.spec.progress_deadline(), threshold, cx.now).map_err(|e| {
-        Failure {
-            message: format!("{name}.{} not ready: {}", cx.namespace, e.reason),
-            retriable: e.retriable,
-        }
+    let now = cx.now;
+    let ready = cx.look_at_deployment(&name, |primary| {
+        readiness::check(primary, deadline, threshold, now)
+    })?;
+    ready.map_err(|e| Failure {
+        message: format!("{name}.{} not ready: {}", cx.namespace, e.reason),
+        retriable: e.retriable,
     })
 }
 
-fn create_if_missing(
-    cx: &mut Context<'_>,
-    target: &Deployment,
-    label: &SelectorLabel,
-) -> Result<(), Failure> {
+fn create_if_missing(cx: &mut Context<'_>, label: &SelectorLabel) -> Result<(), Failure> {
     let name = cx.primary_name();
     let reference = cx.local(Kind::Deployment, &*name);
-    match cx.get::<Deployment>(&reference) {
+    match cx.look(&reference, |_: &Deployment| ()) {
         Err(GetError::NotFound(_)) => {}
         // Flagger passes over other errors here and meets them again when it tests for readiness.
-        Ok(_) | Err(GetError::Failed(_)) => return Ok(()),
+        Ok(()) | Err(GetError::Failed(_)) => return Ok(()),
     }
-    let configs = target_configs(cx, target)?;
+    let target = cx.target_deployment()?;
+    let configs = Mentions::of(&target, cx.settings).resolve(cx)?;
     configs.copy_for_primary(cx)?;
     let labels = labels_by_prefix(&target.metadata.labels, &cx.settings.include_label_prefixes);
     let primary = Deployment {
@@ -120,7 +115,7 @@ fn create_if_missing(
             selector: LabelSelector {
                 match_labels: BTreeMap::from([(label.key.clone(), label.primary_value())]),
             },
-            template: primary_template(cx, target, label, &configs),
+            template: primary_template(cx, &target, label, &configs),
             paused: false,
             ..copied_fields(&target.spec)
         },
@@ -145,7 +140,7 @@ fn copy_spec(cx: &mut Context<'_>, provider: Provider) -> Result<(), Failure> {
     let target = cx.target_deployment()?;
     let label = selector_label(&target, cx.settings)?;
     let old = cx.deployment(&cx.primary_name())?;
-    let configs = target_configs(cx, &target)?;
+    let configs = Mentions::of(&target, cx.settings).resolve(cx)?;
     configs.copy_for_primary(cx)?;
 
     let prefixes = &cx.settings.include_label_prefixes;
@@ -183,10 +178,6 @@ fn copied_fields(target: &DeploymentSpec) -> DeploymentSpec {
         revision_history_limit: target.revision_history_limit,
         ..DeploymentSpec::default()
     }
-}
-
-fn target_configs(cx: &mut Context<'_>, target: &Deployment) -> Result<Configs, Failure> {
-    configs::of_target(cx, target).map_err(|e| e.context(format_args!("GetTargetConfigs failed")))
 }
 
 fn primary_template(

@@ -14,159 +14,215 @@ use super::object::Kind;
 use super::primary::SelectorLabel;
 use crate::canary::CanarySpec;
 use crate::canary::spec::CustomMetadata;
-use crate::k8s::{Deployment, ObjectMeta, Service, ServicePort, ServiceSpec};
+use crate::k8s::{Deployment, ObjectMeta, ObjectReference, Service, ServicePort, ServiceSpec};
 
 /// Containers whose ports are not discovered.
 const SIDECARS: [&str; 2] = ["istio-proxy", "envoy"];
 
-/// Reconciles the canary's and the primary's Service (`Initialize`).
+/// Reconciles the canary's and the primary's Service (`Initialize`). `ports` are what all three Services serve.
 pub(crate) fn reconcile_workloads(
     cx: &mut Context<'_>,
-    target: &Deployment,
     label: &SelectorLabel,
+    ports: &[ServicePort],
 ) -> Result<(), Failure> {
     let spec = Rc::clone(&cx.spec);
-    let (canary, primary) = (spec.canary_service(), spec.primary_service());
     let service = &spec.service;
-    reconcile(cx, target, label, &canary, &label.value, &service.canary)?;
-    let primary_value = label.primary_value();
+    let wanted = |name, pods, metadata| Wanted {
+        spec: &spec,
+        name,
+        label,
+        pods,
+        ports,
+        metadata,
+    };
+    let (canary, primary) = (spec.canary_service(), spec.primary_service());
+    let primary_pods = label.primary_value();
+    reconcile(cx, &wanted(&canary, &label.value, service.canary.as_ref()))?;
     reconcile(
         cx,
-        target,
-        label,
-        &primary,
-        &primary_value,
-        &service.primary,
+        &wanted(&primary, &primary_pods, service.primary.as_ref()),
     )
 }
 
 /// Points the apex Service at the primary (`Reconcile`).
 pub(crate) fn reconcile_apex(
     cx: &mut Context<'_>,
-    target: &Deployment,
     label: &SelectorLabel,
+    ports: &[ServicePort],
 ) -> Result<(), Failure> {
     let spec = Rc::clone(&cx.spec);
-    let primary_value = label.primary_value();
-    reconcile(
-        cx,
-        target,
+    let wanted = Wanted {
+        spec: &spec,
+        name: spec.apex_service(),
         label,
-        spec.apex_service(),
-        &primary_value,
-        &spec.service.apex,
-    )
+        pods: &label.primary_value(),
+        ports,
+        metadata: spec.service.apex.as_ref(),
+    };
+    reconcile(cx, &wanted)
 }
 
-fn reconcile(
-    cx: &mut Context<'_>,
-    target: &Deployment,
-    label: &SelectorLabel,
-    name: &str,
-    pods: &str,
-    metadata: &Option<CustomMetadata>,
-) -> Result<(), Failure> {
+/// A Service as the Canary wants it.
+struct Wanted<'a> {
+    spec: &'a CanarySpec,
+    name: &'a str,
+    label: &'a SelectorLabel,
+    /// The label's value on the pods that it leads to.
+    pods: &'a str,
+    ports: &'a [ServicePort],
+    metadata: Option<&'a CustomMetadata>,
+}
+
+fn reconcile(cx: &mut Context<'_>, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    let name = wanted.name;
     let failed = |what: String| Failure::new(format!("reconcileService failed: {what}"));
-    let wanted = service_spec(&cx.spec, target, label, pods);
-    let metadata = metadata.clone().unwrap_or_default();
-    let mut labels = metadata.labels;
-    labels.insert(label.key.clone(), name.to_owned());
-    let annotations = disown_to_flux(metadata.annotations);
-
     let reference = cx.local(Kind::Service, name);
-    let mut service: Service = match cx.get(&reference) {
-        Ok(service) => service,
+    let owner = cx.name.clone();
+    match cx.look(&reference, |present| wanted.corrected(present, &owner)) {
+        Ok(None) => Ok(()),
+        Ok(Some(service)) => cx
+            .write(Write::Update(service.into()))
+            .map_err(|e| failed(format!("service {name} update error: {e}"))),
         Err(GetError::NotFound(_)) => {
-            let service = Service {
-                metadata: ObjectMeta {
-                    name: name.to_owned(),
-                    namespace: cx.namespace.clone(),
-                    labels,
-                    annotations,
-                    owner: Some(cx.as_owner()),
-                    ..ObjectMeta::default()
-                },
-                spec: wanted,
-            };
-            return cx
-                .write(Write::Create(service.into()))
-                .map_err(|e| failed(format!("service {reference} create error: {e}")));
+            let mut service = wanted.build();
+            service.metadata.namespace = cx.namespace.clone();
+            service.metadata.owner = Some(cx.as_owner());
+            cx.write(Write::Create(service.into()))
+                .map_err(|e| failed(format!("service {reference} create error: {e}")))
         }
-        Err(e) => return Err(failed(format!("service {name} get query error: {e}"))),
-    };
-    if correct(cx, &mut service, wanted, labels, annotations) {
-        cx.write(Write::Update(service.into()))
-            .map_err(|e| failed(format!("service {name} update error: {e}")))?;
+        Err(e) => Err(failed(format!("service {name} get query error: {e}"))),
     }
-    Ok(())
 }
 
-/// Brings an existing Service in line; says whether anything changed.
-fn correct(
-    cx: &Context<'_>,
-    service: &mut Service,
-    mut wanted: ServiceSpec,
-    mut labels: BTreeMap<String, String>,
-    mut annotations: BTreeMap<String, String>,
-) -> bool {
-    for port in &mut wanted.ports {
-        let given = service.spec.ports.iter().find(|p| p.name == port.name);
-        port.node_port = given.and_then(|p| p.node_port);
+impl Wanted<'_> {
+    fn build(&self) -> Service {
+        let metadata = self.metadata.cloned().unwrap_or_default();
+        let mut labels = metadata.labels;
+        labels.insert(self.label.key.clone(), self.name.to_owned());
+        let service = &self.spec.service;
+        let traffic_distribution = Some(&service.traffic_distribution);
+        Service {
+            metadata: ObjectMeta {
+                name: self.name.to_owned(),
+                labels,
+                annotations: disown_to_flux(metadata.annotations),
+                ..ObjectMeta::default()
+            },
+            spec: ServiceSpec {
+                selector: BTreeMap::from([(self.label.key.clone(), self.pods.to_owned())]),
+                ports: self.ports.to_vec(),
+                kind: "ClusterIP".to_owned(),
+                cluster_ip: if service.headless { "None" } else { "" }.to_owned(),
+                traffic_distribution: traffic_distribution.filter(|t| !t.is_empty()).cloned(),
+            },
+        }
     }
-    let mut changed = false;
-    if !same_ports(&wanted.ports, &service.spec.ports) || wanted.selector != service.spec.selector {
-        service.spec.ports = wanted.ports;
-        service.spec.selector = wanted.selector;
-        changed = true;
-    }
-    let owner = service.metadata.owner.as_ref();
-    if owner.is_some_and(|o| o.kind == Kind::Canary.as_str() && o.name == cx.name) {
-        let unmanaged = cx.spec.service.unmanaged_metadata.as_ref();
-        if let Some(unmanaged) = unmanaged {
-            keep(
+
+    /// An existing Service brought in line; none if it is already. Labels and annotations are the business of the
+    /// Canary named `canary` only if it made the Service.
+    fn corrected(&self, present: &Service, canary: &str) -> Option<Service> {
+        let meta = &present.metadata;
+        let spec_fits =
+            self.selects(&present.spec.selector) && same_ports(&present.spec.ports, self.ports);
+        let is_owner = |o: &ObjectReference| o.kind == Kind::Canary.as_str() && o.name == canary;
+        let owned = meta.owner.as_ref().is_some_and(is_owner);
+        if spec_fits && (!owned || self.labels_fit(&meta.labels) && self.annotations_fit(meta)) {
+            return None;
+        }
+        let wanted = self.build();
+        let mut service = present.clone();
+        if !spec_fits {
+            service.spec.selector = wanted.spec.selector;
+            service.spec.ports = wanted.spec.ports;
+            for port in &mut service.spec.ports {
+                let given = present.spec.ports.iter().find(|p| p.name == port.name);
+                port.node_port = given.and_then(|p| p.node_port);
+            }
+        }
+        if owned {
+            let unmanaged = self
+                .spec
+                .service
+                .unmanaged_metadata
+                .clone()
+                .unwrap_or_default();
+            service.metadata.labels =
+                with_unmanaged(wanted.metadata.labels, &meta.labels, &unmanaged.labels);
+            service.metadata.annotations = with_unmanaged(
+                wanted.metadata.annotations,
+                &meta.annotations,
                 &unmanaged.annotations,
-                &service.metadata.annotations,
-                &mut annotations,
             );
-            keep(&unmanaged.labels, &service.metadata.labels, &mut labels);
+            if spec_fits && service == *present {
+                return None;
+            }
         }
-        if annotations != service.metadata.annotations {
-            service.metadata.annotations = annotations;
-            changed = true;
-        }
-        if labels != service.metadata.labels {
-            service.metadata.labels = labels;
-            changed = true;
-        }
+        service.metadata.annotations = disown_to_flux(service.metadata.annotations);
+        Some(service)
     }
-    if changed {
-        let annotations = std::mem::take(&mut service.metadata.annotations);
-        service.metadata.annotations = disown_to_flux(annotations);
+
+    fn selects(&self, selector: &BTreeMap<String, String>) -> bool {
+        selector.len() == 1
+            && selector
+                .get(&self.label.key)
+                .is_some_and(|pods| pods == self.pods)
     }
-    changed
+
+    fn labels_fit(&self, present: &BTreeMap<String, String>) -> bool {
+        let custom = self.metadata.map(|m| &m.labels);
+        is_overlaid(present, custom, &[(&self.label.key, self.name)])
+    }
+
+    fn annotations_fit(&self, present: &ObjectMeta) -> bool {
+        let custom = self.metadata.map(|m| &m.annotations);
+        is_overlaid(&present.annotations, custom, &DISOWNED)
+    }
 }
 
-fn keep(keys: &[String], from: &BTreeMap<String, String>, to: &mut BTreeMap<String, String>) {
-    for (key, value) in keys.iter().filter_map(|key| from.get_key_value(key)) {
-        to.insert(key.clone(), value.clone());
-    }
+/// Whether a map is `base` with some entries laid over it.
+fn is_overlaid(
+    map: &BTreeMap<String, String>,
+    base: Option<&BTreeMap<String, String>>,
+    over: &[(&str, &str)],
+) -> bool {
+    let is_over = |key: &str| over.iter().any(|(k, _)| *k == key);
+    let under = || base.into_iter().flatten().filter(|(key, _)| !is_over(key));
+    map.len() == over.len() + under().count()
+        && under().all(|(key, value)| map.get(key) == Some(value))
+        && over
+            .iter()
+            .all(|(key, value)| map.get(*key).is_some_and(|v| v == value))
 }
 
-fn same_ports(a: &[ServicePort], b: &[ServicePort]) -> bool {
-    let sorted = |ports: &[ServicePort]| {
-        let mut ports = ports.to_vec();
-        ports.sort_by_key(|p| p.port);
-        ports
+/// The wanted map, with the unmanaged keys as they are.
+fn with_unmanaged(
+    mut wanted: BTreeMap<String, String>,
+    present: &BTreeMap<String, String>,
+    unmanaged: &[String],
+) -> BTreeMap<String, String> {
+    for (key, value) in unmanaged
+        .iter()
+        .filter_map(|key| present.get_key_value(key))
+    {
+        wanted.insert(key.clone(), value.clone());
+    }
+    wanted
+}
+
+/// Whether two lists hold the same ports in some order, node ports aside, which the API server gives out.
+fn same_ports(present: &[ServicePort], wanted: &[ServicePort]) -> bool {
+    let same = |a: &ServicePort, b: &ServicePort| {
+        a.port == b.port
+            && a.name == b.name
+            && a.protocol == b.protocol
+            && a.target_port == b.target_port
+            && a.app_protocol == b.app_protocol
     };
-    a == b || sorted(a) == sorted(b)
+    present.len() == wanted.len() && wanted.iter().all(|b| present.iter().any(|a| same(a, b)))
 }
 
-fn service_spec(
-    spec: &CanarySpec,
-    target: &Deployment,
-    label: &SelectorLabel,
-    pods: &str,
-) -> ServiceSpec {
+/// What the Services serve: the Canary's own port, and those discovered.
+pub(crate) fn ports(spec: &CanarySpec, target: &Deployment) -> Vec<ServicePort> {
     let service = &spec.service;
     let optional = |text: &String| (!text.is_empty()).then(|| text.clone());
     let mut ports = vec![ServicePort {
@@ -184,13 +240,7 @@ fn service_spec(
     if service.port_discovery {
         ports.extend(discovered_ports(spec, target));
     }
-    ServiceSpec {
-        selector: BTreeMap::from([(label.key.clone(), pods.to_owned())]),
-        ports,
-        kind: "ClusterIP".to_owned(),
-        cluster_ip: if service.headless { "None" } else { "" }.to_owned(),
-        traffic_distribution: optional(&service.traffic_distribution),
-    }
+    ports
 }
 
 /// A target port whose text is `0` counts as absent, as it does for Go's `IntOrString`.
@@ -243,15 +293,16 @@ fn discovered_ports(spec: &CanarySpec, target: &Deployment) -> Vec<ServicePort> 
         .collect()
 }
 
-/// `filterMetadata` of `pkg/router`: tells Flux to keep its hands off what Flagger manages.
+/// Tells Flux to keep its hands off what Flagger manages.
+const DISOWNED: [(&str, &str); 2] = [
+    ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
+    ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
+];
+
+/// `filterMetadata` of `pkg/router`.
 pub(crate) fn disown_to_flux(
     mut annotations: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    for key in [
-        "kustomize.toolkit.fluxcd.io/reconcile",
-        "helm.toolkit.fluxcd.io/driftDetection",
-    ] {
-        annotations.insert(key.to_owned(), "disabled".to_owned());
-    }
+    annotations.extend(DISOWNED.map(|(key, value)| (key.to_owned(), value.to_owned())));
     annotations
 }

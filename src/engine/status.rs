@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::configs;
+use super::configs::Mentions;
 use super::context::{Context, Failure};
 use super::object::Kind;
 use super::revision;
@@ -38,15 +38,16 @@ impl Synced {
 
 /// `SyncStatus`: phase and counters, and with them the hash of the target's present template and its configs.
 pub(crate) fn sync(cx: &mut Context<'_>, synced: Synced) -> Result<(), Failure> {
-    let target = cx.target_deployment()?;
-    let configs = configs::of_target(cx, &target).map_err(|e| {
-        e.context(format_args!(
-            "GetConfigRefs failed: GetTargetConfigs failed"
-        ))
+    let settings = cx.settings;
+    let (hash, mentions) = cx.look_at_target(|target| {
+        let hash = revision::template_hash(&target.spec.template);
+        (hash, Mentions::of(target, settings))
     })?;
-    let tracked = configs.checksums(cx.settings);
-    let hash = revision::template_hash(&target.spec.template);
-    let kind = Rc::clone(&cx.spec);
+    let configs = mentions
+        .resolve(cx)
+        .map_err(|e| e.context(format_args!("GetConfigRefs failed")))?;
+    let tracked = configs.checksums(settings);
+    let spec = Rc::clone(&cx.spec);
     let now = cx.now;
     update(cx, |status| {
         status.phase = synced.phase;
@@ -58,7 +59,7 @@ pub(crate) fn sync(cx: &mut Context<'_>, synced: Synced) -> Result<(), Failure> 
             status.last_promoted_spec.clone_from(&hash);
         }
         status.tracked_configs.clone_from(&tracked);
-        set_promoted_condition(status, &kind.target_ref.kind, now);
+        set_promoted_condition(status, &spec.target_ref.kind, now);
     })
 }
 

@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::autoscaler::{self, Existing};
+use super::configs::Mentions;
 use super::context::{Context, Failure};
 use super::dialect::Provider;
 use super::event::{Notice, Severity};
@@ -14,11 +15,10 @@ use super::router::{self, Router, Routes};
 use super::status::{self, Synced};
 use super::strategy::{self, Step, promotion, rollback::roll_back};
 use super::{
-    Decision, Settings, Ticked, World, alert, analysis, configs, gates, primary, readiness,
-    revision, scaling, services,
+    Decision, Settings, Ticked, World, alert, analysis, gates, primary, readiness, revision,
+    scaling, services,
 };
 use crate::canary::{Canary, Phase};
-use crate::k8s::Deployment;
 use crate::time::Timestamp;
 
 /// Runs one tick of the controller for one Canary.
@@ -60,9 +60,13 @@ fn advance(cx: &mut Context<'_>) -> Result<Decision, Failure> {
     }
     let provider = cx.provider()?;
     let router = router::of(provider);
-    let target = cx.target_deployment()?;
-    let label = primary::selector_label(&target, cx.settings)?;
-    services::reconcile_workloads(cx, &target, &label)?;
+    let (settings, spec) = (cx.settings, Rc::clone(&cx.spec));
+    let (label, ports) = cx.look_at_target(|target| {
+        let label = primary::selector_label(target, settings);
+        (label, services::ports(&spec, target))
+    })?;
+    let label = label?;
+    services::reconcile_workloads(cx, &label, &ports)?;
 
     let initializing = matches!(cx.status.phase, Phase::Unset | Phase::Initializing);
     if initializing && !cx.skip_analysis {
@@ -71,12 +75,12 @@ fn advance(cx: &mut Context<'_>) -> Result<Decision, Failure> {
             Err(error) => cx.warning(format!("Error checking metric providers: {error}")),
         }
     }
-    if let Err(failure) = primary::initialize(cx, &target, &label) {
+    if let Err(failure) = primary::initialize(cx, &label) {
         cx.warning(&*failure.message);
         return end_or_roll_back(cx, router, &failure);
     }
     autoscaler::reconcile(cx, Existing::Keep)?;
-    services::reconcile_apex(cx, &target, &label)?;
+    services::reconcile_apex(cx, &label, &ports)?;
     if initializing {
         scaling::to_zero(cx).map_err(|e| {
             let target = format!("{} {}", cx.spec.target_ref.kind, cx.target());
@@ -112,7 +116,8 @@ fn advance(cx: &mut Context<'_>) -> Result<Decision, Failure> {
     cx.gauge_status(cx.status.phase);
     match cx.status.phase {
         Phase::Progressing | Phase::WaitingPromotion => {
-            if revision_changed(cx) {
+            // In a running analysis the errors of this test are passed over.
+            if has_revision_changed(cx).unwrap_or(false) {
                 return restart(cx, router);
             }
         }
@@ -227,26 +232,17 @@ fn should_advance(cx: &mut Context<'_>) -> Result<bool, Failure> {
         }
         _ => {}
     }
-    let target = cx.target_deployment()?;
-    Ok(has_target_changed(cx, &target) || have_configs_changed(cx, &target)?)
+    has_revision_changed(cx)
 }
 
-fn has_target_changed(cx: &Context<'_>, target: &Deployment) -> bool {
-    let hash = revision::template_hash(&target.spec.template);
-    revision::has_changed(&cx.status, &hash)
-}
-
-fn have_configs_changed(cx: &mut Context<'_>, target: &Deployment) -> Result<bool, Failure> {
-    configs::have_changed(cx, target)
-        .map_err(|e| e.context(format_args!("GetTargetConfigs failed")))
-}
-
-/// The same test in a running analysis, where Flagger ignores its errors.
-fn revision_changed(cx: &mut Context<'_>) -> bool {
-    let Ok(target) = cx.target_deployment() else {
-        return false;
-    };
-    has_target_changed(cx, &target) || have_configs_changed(cx, &target).unwrap_or(false)
+/// Whether the target's template or its configs are others than the snapshot's status says.
+fn has_revision_changed(cx: &mut Context<'_>) -> Result<bool, Failure> {
+    let settings = cx.settings;
+    let (hash, mentions) = cx.look_at_target(|target| {
+        let hash = revision::template_hash(&target.spec.template);
+        (hash, Mentions::of(target, settings))
+    })?;
+    Ok(revision::has_changed(&cx.status, &hash) || mentions.have_changed(cx)?)
 }
 
 /// Something new was seen: asks the gate and scales the canary up (`checkCanaryStatus`).
@@ -291,9 +287,11 @@ fn restart(cx: &mut Context<'_>, router: &dyn Router) -> Result<Decision, Failur
 
 /// `IsCanaryReady`.
 fn check_canary_ready(cx: &mut Context<'_>) -> Result<(), Failure> {
-    let target = cx.target_deployment()?;
+    let deadline = cx.spec.progress_deadline();
     let threshold = cx.analysis.canary_ready_threshold();
-    readiness::check(&target, cx.spec.progress_deadline(), threshold, cx.now).map_err(|e| Failure {
+    let now = cx.now;
+    let ready = cx.look_at_target(|target| readiness::check(target, deadline, threshold, now))?;
+    ready.map_err(|e| Failure {
         message: format!("canary deployment {} not ready: {}", cx.target(), e.reason),
         retriable: e.retriable,
     })

@@ -36,6 +36,15 @@ impl World for Story {
         Ok(self.cluster.get(object).cloned())
     }
 
+    fn look(
+        &mut self,
+        object: &ObjectRef,
+        see: &mut dyn FnMut(Option<&Object>),
+    ) -> Result<(), ReadError> {
+        see(self.cluster.get(object));
+        Ok(())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), WriteError> {
         self.cluster.write(write)
     }

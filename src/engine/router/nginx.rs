@@ -3,6 +3,7 @@
 //! Follows `pkg/router/ingress.go`. The canary annotation is always `"true"`; it is the weight `"0"` that turns the canary off.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -26,66 +27,70 @@ impl Router for Nginx {
             Some(reference) if !reference.name.is_empty() => reference.name.clone(),
             _ => return Err(Failure::new("ingress selector is empty")),
         };
+        let spec = Rc::clone(&cx.spec);
+        let (apex, service) = (spec.apex_service(), spec.canary_service());
         let source = cx.local(Kind::Ingress, &*name);
-        let mut ingress: Ingress = cx
-            .get(&source)
-            .map_err(|e| Failure::new(format!("ingress {source} get query error: {e}")))?;
-        let apex = cx.spec.apex_service();
-        if !lead_to_canary(&mut ingress.spec, apex, &cx.spec.canary_service()) {
-            return Err(Failure::new(format!(
-                "backend {apex} not found in ingress {name}"
-            )));
-        }
+        let wanted = cx.look(&source, |ingress: &Ingress| {
+            led_to_canary(&ingress.spec, apex, &service)
+        });
+        let wanted = wanted
+            .map_err(|e| get_error(&source, &e))?
+            .ok_or_else(|| Failure::new(format!("backend {apex} not found in ingress {name}")))?;
 
         let reference = canary_ingress(cx);
-        let mut canary: Ingress = match cx.get(&reference) {
-            Ok(canary) => canary,
+        match cx.look(&reference, |canary: &Ingress| canary.spec == wanted) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let mut canary = read_canary(cx)?;
+                canary.spec = wanted;
+                cx.write(Write::Update(canary.into()))
+                    .map_err(|e| Failure::new(format!("ingress {reference} update error: {e}")))
+            }
             Err(GetError::NotFound(_)) => {
+                let source: Ingress = cx.get(&source).map_err(|e| get_error(&source, &e))?;
                 let made = Ingress {
                     metadata: ObjectMeta {
                         name: reference.name.clone(),
                         namespace: reference.namespace.clone(),
-                        labels: ingress.metadata.labels,
-                        annotations: switched_off(cx, ingress.metadata.annotations),
+                        labels: source.metadata.labels,
+                        annotations: switched_off(cx, source.metadata.annotations),
                         owner: Some(cx.as_owner()),
                         ..ObjectMeta::default()
                     },
-                    spec: ingress.spec,
+                    spec: wanted,
                 };
-                return cx
-                    .write(Write::Create(made.into()))
-                    .map_err(|e| Failure::new(format!("ingress {reference} create error: {e}")));
+                cx.write(Write::Create(made.into()))
+                    .map_err(|e| Failure::new(format!("ingress {reference} create error: {e}")))
             }
-            Err(e) => {
-                return Err(Failure::new(format!(
-                    "ingress {reference} query error: {e}"
-                )));
-            }
-        };
-        if canary.spec != ingress.spec {
-            canary.spec = ingress.spec;
-            cx.write(Write::Update(canary.into()))
-                .map_err(|e| Failure::new(format!("ingress {reference} update error: {e}")))?;
+            Err(e) => Err(Failure::new(format!(
+                "ingress {reference} query error: {e}"
+            ))),
         }
-        Ok(())
     }
 
     fn routes(&self, cx: &mut Context<'_>) -> Result<Routes, Failure> {
-        let canary = read_canary(cx)?;
-        let annotations = &canary.metadata.annotations;
-        let has = |suffix| annotations.contains_key(&annotation(cx, suffix));
-        let by_match = has("canary-by-cookie") || has("canary-by-header");
-        if !cx.analysis.matches.is_empty() && by_match {
+        let reference = canary_ingress(cx);
+        let conditions = ["canary-by-cookie", "canary-by-header"].map(|s| annotation(cx, s));
+        let weight = annotation(cx, "canary-weight");
+        let has_matches = !cx.analysis.matches.is_empty();
+        let (by_match, weight) = cx
+            .look(&reference, |canary: &Ingress| {
+                let annotations = &canary.metadata.annotations;
+                let by_match = conditions.iter().any(|c| annotations.contains_key(c));
+                (has_matches && by_match, annotations.get(&weight).cloned())
+            })
+            .map_err(|e| get_error(&reference, &e))?;
+        if by_match {
             return Ok(Routes::CANARY);
         }
-        let weight = match annotations.get(&annotation(cx, "canary-weight")) {
+        let canary = match weight {
             None => 0,
-            Some(text) => go::atoi(text)
+            Some(text) => go::atoi(&text)
                 .map_err(|e| Failure::new(format!("failed to convert {text} to int: {e}")))?,
         };
         Ok(Routes {
-            primary: TOTAL_WEIGHT - weight,
-            canary: weight,
+            primary: TOTAL_WEIGHT - canary,
+            canary,
             mirrored: false,
         })
     }
@@ -115,16 +120,21 @@ fn canary_ingress(cx: &Context<'_>) -> ObjectRef {
 
 fn read_canary(cx: &mut Context<'_>) -> Result<Ingress, Failure> {
     let reference = canary_ingress(cx);
-    cx.get(&reference)
-        .map_err(|e| Failure::new(format!("ingress {reference} get query error: {e}")))
+    cx.get(&reference).map_err(|e| get_error(&reference, &e))
+}
+
+fn get_error(reference: &ObjectRef, error: &GetError) -> Failure {
+    Failure::new(format!("ingress {reference} get query error: {error}"))
 }
 
 fn annotation(cx: &Context<'_>, suffix: &str) -> String {
     format!("{}/{suffix}", cx.settings.ingress_annotations_prefix)
 }
 
-/// Turns every path that leads to the apex Service to the canary's; false if there is none. The default backend stays.
-fn lead_to_canary(spec: &mut Value, apex: &str, canary: &str) -> bool {
+/// The spec with every path that leads to the apex Service turned to the canary's; none if there is no such path. The
+/// default backend stays.
+fn led_to_canary(spec: &Value, apex: &str, canary: &str) -> Option<Value> {
+    let mut spec = spec.clone();
     let mut found = false;
     let rules = spec.get_mut("rules").and_then(Value::as_array_mut);
     for rule in rules.into_iter().flatten() {
@@ -139,7 +149,7 @@ fn lead_to_canary(spec: &mut Value, apex: &str, canary: &str) -> bool {
             }
         }
     }
-    found
+    found.then_some(spec)
 }
 
 /// The annotations that a canary Ingress is made with, and goes back to (`makeAnnotations`).

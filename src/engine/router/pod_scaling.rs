@@ -47,8 +47,7 @@ impl Router for PodScaling {
     }
 
     fn routes(&self, cx: &mut Context<'_>) -> Result<Routes, Failure> {
-        let target = cx.target_deployment()?;
-        let canary = noted_weight(&target)?;
+        let canary = cx.look_at_target(noted_weight)??;
         Ok(Routes {
             primary: TOTAL_WEIGHT - canary,
             canary,

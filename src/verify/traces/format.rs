@@ -166,7 +166,7 @@ pub(super) struct Called {
     pub(super) http_status: u16,
 }
 
-/// What Flagger did, or what we do.
+/// What Flagger did.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expect {

@@ -122,8 +122,9 @@ fn replay_lines(name: &str, mut reader: impl BufRead) -> Result<Tally, Diagnosti
             Diagnostic::new(format!("{name}:{number}: {what}"))
                 .help("each line of a trace file is one Flagger trace as a JSON object")
         };
+        let text = str::from_utf8(&line).map_err(|e| malformed(format!("not a trace: {e}")))?;
         let trace: Trace =
-            serde_json::from_slice(&line).map_err(|e| malformed(format!("not a trace: {e}")))?;
+            serde_json::from_str(text).map_err(|e| malformed(format!("not a trace: {e}")))?;
         tally.add(replay_trace(&trace).map_err(malformed)?);
     }
     Ok(tally)

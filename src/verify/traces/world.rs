@@ -296,6 +296,15 @@ impl World for TraceWorld<'_> {
         Ok(self.cluster.get(object).cloned())
     }
 
+    fn look(
+        &mut self,
+        object: &ObjectRef,
+        see: &mut dyn FnMut(Option<&Object>),
+    ) -> Result<(), ReadError> {
+        see(self.cluster.get(object));
+        Ok(())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), WriteError> {
         self.cluster.write(write)
     }
@@ -442,13 +451,14 @@ fn merge(target: &mut Value, patch: &Value) {
 /// Status and body of a scripted answer.
 fn response(answer: &Answer) -> (u16, String) {
     let vector = |values: &[String]| {
-        let element = |value: &String| json!({ "metric": {}, "value": [0, value] });
-        let elements: Vec<Value> = values.iter().map(element).collect();
-        let data = json!({ "resultType": "vector", "result": elements });
-        (
-            200,
-            json!({ "status": "success", "data": data }).to_string(),
-        )
+        let element = |value: &String| {
+            let value = Value::from(value.as_str());
+            format!(r#"{{"metric":{{}},"value":[0,{value}]}}"#)
+        };
+        let elements: Vec<String> = values.iter().map(element).collect();
+        let result = elements.join(",");
+        let data = format!(r#"{{"resultType":"vector","result":[{result}]}}"#);
+        (200, format!(r#"{{"status":"success","data":{data}}}"#))
     };
     match answer {
         Answer::Value { value } => vector(std::slice::from_ref(value)),
