@@ -41,6 +41,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod gotemplate;
 pub mod k8s;
+pub mod openmetrics;
 pub mod promql;
 pub mod record;
 pub mod report;

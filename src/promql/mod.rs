@@ -43,6 +43,7 @@ mod lexer;
 mod metric;
 mod parser;
 mod query;
+pub mod rules;
 mod unquote;
 mod value;
 
@@ -54,7 +55,7 @@ pub use value::{Annotation, Answer, MatrixSeries, Severity, Value, VectorSample}
 
 use crate::time::Span;
 
-/// Whose rules apply.
+/// Whose rules apply. What differs is listed in `docs/promql-2.42.md`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Version {
     /// 2.42: windows closed at both ends, the zero limit before the extrapolation threshold, plain summation.

@@ -36,8 +36,8 @@ pub use labels::{Labels, LabelsBuilder, METRIC_NAME};
 pub(crate) use matcher::anchored;
 pub use matcher::{MatchOp, Matcher, RegexDialect};
 pub use queryable::{Column, Queryable, Rows, Table};
-pub(crate) use relabel::format_general;
 pub use relabel::{ScrapeLabels, normalise_bound};
+pub(crate) use relabel::{format_general, format_open_metrics};
 pub use storage::{LabelsTaken, Scrape, SeriesId, Storage, TargetId};
 
 /// The bits of the NaN that marks a series as stale (`model/value/value.go`, `StaleNaN`).

@@ -151,8 +151,47 @@ impl Storage {
         self.scrape(target, at).commit();
     }
 
-    /// Puts samples of one series in, as from a file; the series gets a target of its own. Samples of a second call for the
-    /// same labels are merged with the first's; of two at one time the later call's counts.
+    /// The series with these labels, with a target of its own: for samples that no scrape brings.
+    ///
+    /// # Errors
+    /// When the label set belongs to a target with other series.
+    pub fn own_series(&mut self, labels: &Labels) -> Result<SeriesId, LabelsTaken> {
+        match self.find(labels) {
+            None => {
+                let target = self.add_target();
+                self.series(target, labels)
+            }
+            Some(id) if self.targets[id.target.index()].len() == 1 => Ok(id),
+            Some(id) => Err(LabelsTaken {
+                labels: labels.clone(),
+                by: id.target,
+            }),
+        }
+    }
+
+    /// Adds the next sample of a series that has a target of its own.
+    ///
+    /// # Errors
+    /// When the series has a sample at that time or later; the answer is the newest's time.
+    ///
+    /// # Panics
+    /// When the target has other series.
+    pub fn extend(&mut self, series: SeriesId, at: Timestamp, value: f64) -> Result<(), Timestamp> {
+        let target = &mut self.targets[series.target.index()];
+        assert!(target.len() == 1, "the series shares its target");
+        match target.times.last() {
+            Some(newest) if *newest >= at => Err(*newest),
+            _ => {
+                target.begin_row();
+                target.fill(0, value);
+                target.end_row(at);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts samples of one series in, in any order; the series gets a target of its own. Samples of a second call for the same
+    /// labels are merged with the first's; of two at one time the later call's counts.
     ///
     /// # Errors
     /// When the label set belongs to a target with other series.
@@ -161,20 +200,8 @@ impl Storage {
         labels: &Labels,
         samples: impl IntoIterator<Item = (Timestamp, f64)>,
     ) -> Result<SeriesId, LabelsTaken> {
-        let id = match self.find(labels) {
-            Some(id) => id,
-            None => {
-                let target = self.add_target();
-                self.series(target, labels)?
-            }
-        };
+        let id = self.own_series(labels)?;
         let target = &mut self.targets[id.target.index()];
-        if target.len() > 1 {
-            return Err(LabelsTaken {
-                labels: labels.clone(),
-                by: id.target,
-            });
-        }
         let mut all: Vec<(Timestamp, f64)> = target.samples(id).collect();
         all.extend(samples);
         // Stable, so that of equal times the later call's stands last.

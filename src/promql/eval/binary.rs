@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::labels::{LabelTable, Memo, SetId, SetMap};
 use super::{EvalError, Evaluated, NodeMemory, Run, Sample};
 use crate::promql::ast::{Binary, BinaryOp, Expr, Group, Matching, Type};
+use crate::promql::{Options, Version};
 use crate::tsdb::{Labels, METRIC_NAME, Queryable};
 
 /// What an operator between vectors remembers: how label sets match, and what comes of two that do.
@@ -104,7 +105,7 @@ impl<Q: Queryable> Run<'_, Q> {
             // The vector's value stays, on whichever side it stands.
             holds
         });
-        if !op.is_comparison() || binary.bool_modifier {
+        if self.plan.options.changes_schema(op) || binary.bool_modifier {
             for sample in &mut samples {
                 self.drop_name(sample);
             }
@@ -232,9 +233,8 @@ impl<Q: Queryable> Run<'_, Q> {
         }
         let options = &self.plan.options;
         let matching = &binary.matching;
-        let changes_schema = !binary.op.is_comparison()
-            && (binary.op != BinaryOp::Atan2 || options.atan2_drops_name());
-        let drops_name = changes_schema || binary.bool_modifier && !options.delayed_name_removal;
+        let drops_name = options.changes_schema(binary.op)
+            || binary.bool_modifier && !options.delayed_name_removal;
         let named = |name: &str| matching.labels.iter().any(|label| label == name);
         let one_to_one = matching.group == Group::None;
         let labels = self.table[many].filter(|name| {
@@ -285,15 +285,16 @@ impl<Q: Queryable> Run<'_, Q> {
     }
 }
 
-impl crate::promql::Options {
+impl Options {
     /// Whether a comparison that does not hold spares the check for several matches (until 3.9).
     fn filters_before_matching(&self) -> bool {
-        self.version != crate::promql::Version::V3
+        self.version != Version::V3
     }
 
-    /// Whether `atan2` counts as arithmetic: it kept the name in 2.42.
-    fn atan2_drops_name(&self) -> bool {
-        self.version != crate::promql::Version::V2_42
+    /// Whether an operator makes something else of a metric, so that its name goes. In 2.42 `atan2` did not count as such.
+    fn changes_schema(&self, op: BinaryOp) -> bool {
+        let arithmetic = !op.is_comparison() && !op.is_set();
+        arithmetic && !(op == BinaryOp::Atan2 && self.version == Version::V2_42)
     }
 }
 

@@ -32,6 +32,20 @@ impl Kahan {
         }
     }
 
+    /// The same until 2.53, when what an infinite sum left as compensation was NaN.
+    pub(super) fn plus_before_v3(self, term: f64) -> Self {
+        let total = self.sum + term;
+        let lost = if self.sum.abs() >= term.abs() {
+            (self.sum - total) + term
+        } else {
+            (term - total) + self.sum
+        };
+        Kahan {
+            sum: total,
+            compensation: self.compensation + lost,
+        }
+    }
+
     pub(super) fn total(self) -> f64 {
         self.sum + self.compensation
     }

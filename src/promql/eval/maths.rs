@@ -1,6 +1,7 @@
 //! Functions from float to float, and a few more that need no series: all from `libm`, so that a result has the same bits on
 //! every machine.
 
+use super::time_functions::part_of;
 use super::{Evaluated, Run, Sample};
 use crate::promql::ast::Expr;
 use crate::promql::function::{Function, MathFunction};
@@ -17,7 +18,7 @@ impl<Q: Queryable> Run<'_, Q> {
     ) -> Evaluated<Vec<Sample>> {
         let [first, rest @ ..] = args else {
             // The date functions speak of now where they have no argument.
-            let value = super::time_functions::part_of(function, t.div_euclid(1000));
+            let value = part_of(function, t.div_euclid(1000));
             let mut samples = self.buffer();
             samples.push(Sample::plain(value));
             return Ok(samples);
@@ -48,7 +49,7 @@ impl<Q: Queryable> Run<'_, Q> {
                     let inverse = 1.0 / nearest;
                     (sample.value * inverse + 0.5).floor() / inverse
                 }
-                _ => super::time_functions::part_of(function, sample.value as i64),
+                _ => part_of(function, go_int64(sample.value)),
             };
             self.drop_name(sample);
         }
@@ -113,9 +114,11 @@ impl MathFunction {
     }
 }
 
-/// Go's `math.Max`: NaN where either is (Rust's answers the other), and 0 above -0.
+/// Go's `math.Max`: infinity where either is, else NaN where either is (Rust's answers the other), and 0 above -0.
 fn go_max(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() {
+    if a == f64::INFINITY || b == f64::INFINITY {
+        f64::INFINITY
+    } else if a.is_nan() || b.is_nan() {
         f64::NAN
     } else if a > b || a == b && !a.is_sign_negative() {
         a
@@ -127,6 +130,12 @@ fn go_max(a: f64, b: f64) -> f64 {
 /// Go's `math.Min`.
 fn go_min(a: f64, b: f64) -> f64 {
     -go_max(-a, -b)
+}
+
+/// A float cut to an integer as Go does on amd64, where all that no i64 holds becomes the least.
+fn go_int64(value: f64) -> i64 {
+    let fits = value >= i64::MIN as f64 && value < i64::MAX as f64;
+    if fits { value as i64 } else { i64::MIN }
 }
 
 /// The value below which the share `q` of the values lies, linear between ranks (`quantile` in `promql/quantile.go`). Sorts

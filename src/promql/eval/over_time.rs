@@ -14,6 +14,9 @@ pub(super) struct Window<'a> {
     pub(super) values: &'a [f64],
 }
 
+/// Compensated addition.
+type Plus = fn(Kahan, f64) -> Kahan;
+
 /// A function with its other arguments, ready to be applied to each series.
 pub(super) struct Applied<'a> {
     pub(super) function: Function,
@@ -64,6 +67,15 @@ impl<'a> Applied<'a> {
         self.extrapolation.as_ref()
     }
 
+    /// How the version adds with compensation.
+    fn plus(&self) -> Plus {
+        if self.options.compensates() {
+            Kahan::plus
+        } else {
+            Kahan::plus_before_v3
+        }
+    }
+
     /// Whether the function is meant for counters alone.
     pub(super) fn expects_counters(&self) -> bool {
         matches!(self.function, Function::Rate | Function::Increase)
@@ -109,8 +121,8 @@ impl<'a> Applied<'a> {
             Function::PresentOverTime | Function::AbsentOverTime => 1.0,
             Function::MaxOverTime => extreme(values, |value, best| value > best),
             Function::MinOverTime => extreme(values, |value, best| value < best),
-            Function::StddevOverTime => variance(values).sqrt(),
-            Function::StdvarOverTime => variance(values),
+            Function::StddevOverTime => variance(values, self.plus()).sqrt(),
+            Function::StdvarOverTime => variance(values, self.plus()),
             Function::QuantileOverTime => {
                 self.sorted.clear();
                 self.sorted.extend_from_slice(values);
@@ -123,12 +135,13 @@ impl<'a> Applied<'a> {
             }
             Function::Resets => values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64,
             Function::Deriv => {
-                let (slope, _) = (values.len() > 1).then(|| regression(window, window.times[0]))?;
+                let (slope, _) =
+                    (values.len() > 1).then(|| regression(window, window.times[0], self.plus()))?;
                 slope
             }
             Function::PredictLinear => {
                 let (slope, intercept) =
-                    (values.len() > 1).then(|| regression(window, self.now))?;
+                    (values.len() > 1).then(|| regression(window, self.now, self.plus()))?;
                 slope * self.scalars[0] + intercept
             }
             Function::HoltWinters => return holt_winters(values, self.scalars),
@@ -212,20 +225,20 @@ fn average_before_v3(values: &[f64]) -> f64 {
 }
 
 /// Welford's algorithm, compensated.
-fn variance(values: &[f64]) -> f64 {
+fn variance(values: &[f64], plus: Plus) -> f64 {
     let mut count = 0.0;
     let (mut mean, mut squares) = (Kahan::default(), Kahan::default());
     for value in values {
         count += 1.0;
         let delta = value - mean.total();
-        mean = mean.plus(delta / count);
-        squares = squares.plus(delta * (value - mean.total()));
+        mean = plus(mean, delta / count);
+        squares = plus(squares, delta * (value - mean.total()));
     }
     squares.total() / count
 }
 
 /// Slope and value at a moment of the least-squares line through the samples.
-fn regression(window: &Window<'_>, at: Timestamp) -> (f64, f64) {
+fn regression(window: &Window<'_>, at: Timestamp, plus: Plus) -> (f64, f64) {
     let first = window.values[0];
     if window.values.iter().all(|value| *value == first) {
         return if first.is_infinite() {
@@ -238,10 +251,10 @@ fn regression(window: &Window<'_>, at: Timestamp) -> (f64, f64) {
     let (mut products, mut squares) = (Kahan::default(), Kahan::default());
     for (time, y) in window.times.iter().zip(window.values) {
         let x = (time.as_millis() - at.as_millis()) as f64 / 1e3;
-        xs = xs.plus(x);
-        ys = ys.plus(*y);
-        products = products.plus(x * y);
-        squares = squares.plus(x * x);
+        xs = plus(xs, x);
+        ys = plus(ys, *y);
+        products = plus(products, x * y);
+        squares = plus(squares, x * x);
     }
     let n = window.values.len() as f64;
     let (x, y) = (xs.total(), ys.total());

@@ -29,8 +29,14 @@ impl<Q: Queryable> Run<'_, Q> {
     }
 }
 
-/// What a date function makes of seconds since the epoch.
+/// What a date function makes of seconds since the epoch. The least number of seconds, which is what NaN and infinity become,
+/// overflows in Go's `time` and comes out at the other end of time.
 pub(super) fn part_of(function: Function, seconds: i64) -> f64 {
+    let seconds = if seconds == i64::MIN {
+        i64::MAX
+    } else {
+        seconds
+    };
     let days = seconds.div_euclid(86_400);
     let second = seconds.rem_euclid(86_400);
     let (year, month, day) = civil(days);
@@ -134,8 +140,8 @@ mod tests {
                 );
             }
         }
-        // Any float becomes some date.
-        part_of(Year, i64::MAX);
-        part_of(DayOfYear, i64::MIN);
+        // What Prometheus 2.42 makes of `year(vector(NaN))` and so on.
+        let of_nan = [Year, Month, DayOfWeek, Hour, Minute].map(|part| part_of(part, i64::MIN));
+        assert_eq!(of_nan, [292_277_026_596.0, 12.0, 0.0, 15.0, 30.0]);
     }
 }
