@@ -8,15 +8,18 @@
 //! Every request takes one draw from each of the streams arrivals, routing, service and faults, whatever becomes of it, so
 //! two configurations compared on one seed meet the same requests.
 
+mod attempts;
 mod batch;
 mod block;
 mod latency;
 mod plan;
 mod seconds;
 
+pub(crate) use batch::Answered;
 pub use plan::PathPlan;
 pub use seconds::{SecondStats, WindowTruth};
 
+use attempts::Attempts;
 use batch::Batch;
 use block::Block;
 use seconds::SecondLog;
@@ -24,7 +27,7 @@ use seconds::SecondLog;
 use crate::record::{Latency, RequestTotals};
 use crate::seed::RunSeed;
 use crate::sim::clock::{Nanos, Tick, tick};
-use crate::sim::ingress::{Backend, Counters, Endpoint, Group, Recorder, Router};
+use crate::sim::ingress::{Backend, Counters, Endpoint, Group, Record, Recorder, Router, Status};
 use crate::sim::service::{PodIx, PodSpec, Pods, Side, Slowdown};
 
 /// All requests of a run.
@@ -36,6 +39,7 @@ pub struct RequestPath {
     pods: Pods,
     recorder: Recorder,
     seconds: SecondLog,
+    attempts: Attempts,
     now: Tick,
 }
 
@@ -50,6 +54,12 @@ impl RequestPath {
             pods: Pods::new(plan.service),
             recorder: Recorder::new(&plan.ingress, plan.scrapes, seed),
             seconds: SecondLog::new(now, plan.truth_seconds),
+            attempts: Attempts::new(
+                plan.ingress.read_timeout,
+                plan.ingress.tries,
+                plan.patience,
+                plan.kills,
+            ),
             now,
         }
     }
@@ -68,6 +78,16 @@ impl RequestPath {
     /// Takes a pod out of both backends. What it has been given it completes.
     pub fn remove_pod(&mut self, pod: PodIx) {
         self.router.remove(pod);
+        self.look_for_dead_endpoints();
+    }
+
+    /// Kills a pod: what it has not answered by now is broken off and tried again elsewhere, and as long as it is an
+    /// endpoint, what it is sent is refused. The plan must allow for kills.
+    pub fn kill_pod(&mut self, pod: PodIx) {
+        debug_assert!(self.attempts.remembers(), "the plan has no kills");
+        self.pods.kill(pod);
+        self.look_for_dead_endpoints();
+        self.cut(pod);
     }
 
     /// Makes a pod fail this share of its requests from now on, beside its version's own failures.
@@ -86,8 +106,10 @@ impl RequestPath {
             pod,
             group,
             side: self.pods.side(pod),
+            backend,
         });
         self.router.replace(backend, endpoints.collect());
+        self.look_for_dead_endpoints();
     }
 
     /// Gives one nginx worker a canary weight: percent of its requests that go to the alternative backend.
@@ -95,18 +117,24 @@ impl RequestPath {
         self.router.set_weight(worker, weight);
     }
 
-    /// Serves all requests that arrive before `until`.
+    /// Serves all requests that arrive before `until`; none if that is over.
     pub fn advance(&mut self, until: Nanos) {
-        let until = tick(until);
+        let until = tick(until).max(self.now);
         loop {
-            let stop = until.min(self.seconds.second_end());
+            let stop = until
+                .min(self.seconds.second_end())
+                .min(self.attempts.next());
             if self.router.is_closed() {
                 self.refuse(stop);
+            } else if self.attempts.dead_endpoints {
+                self.serve_singly(stop);
             } else {
                 self.serve(stop);
             }
+            self.retry(stop);
             if stop == self.seconds.second_end() {
                 self.seconds.roll();
+                self.attempts.forget(stop);
             }
             if stop == until {
                 break;
@@ -172,6 +200,10 @@ impl RequestPath {
         self.pods.idle_from(pod)
     }
 
+    fn look_for_dead_endpoints(&mut self) {
+        self.attempts.dead_endpoints = self.router.has(|pod| self.pods.is_dead(pod));
+    }
+
     /// The hot loop: all requests that arrive before `until`, a block at a time, stage by stage.
     fn serve(&mut self, until: Tick) {
         loop {
@@ -191,21 +223,16 @@ impl RequestPath {
                 &mut batch.failed[..n],
                 &mut batch.time[..n],
             );
-            self.pods
+            let longest = self
+                .pods
                 .queue(&batch.endpoint[..n], arrival, &mut batch.time[..n]);
-            self.recorder.record(
-                &batch.worker[..n],
-                &batch.endpoint[..n],
-                &batch.failed[..n],
-                arrival,
-                &batch.time[..n],
-            );
-            self.seconds.count(
-                &batch.endpoint[..n],
-                &batch.failed[..n],
-                arrival,
-                &batch.time[..n],
-            );
+            if longest > self.attempts.limit() || self.attempts.remembers() {
+                self.answer_singly(taken.clone());
+            } else {
+                let answered = batch.answered(arrival);
+                self.recorder.record(answered);
+                self.seconds.count(answered, longest);
+            }
             if taken.end < block::LENGTH {
                 return;
             }
@@ -218,7 +245,15 @@ impl RequestPath {
             let taken = self.block.take(until);
             for request in taken.clone() {
                 let worker = self.router.worker(self.block.routing[request]);
-                self.recorder.refuse(worker, self.block.arrival[request]);
+                let arrival = self.block.arrival[request];
+                self.recorder.record_one(&Record {
+                    worker,
+                    group: 0,
+                    status: Status::Unavailable,
+                    arrival,
+                    completion: arrival,
+                    upstream: false,
+                });
             }
             self.seconds.refuse(taken.len() as u32);
             if taken.end < block::LENGTH {

@@ -43,7 +43,7 @@ pub struct Cell {
     pub requests: u64,
     /// `nginx_ingress_controller_request_duration_seconds`.
     pub request_duration: Histogram,
-    /// `nginx_ingress_controller_response_duration_seconds`; lacks requests that reached no pod.
+    /// `nginx_ingress_controller_response_duration_seconds`; lacks requests that reached no pod and those tried again.
     pub response_duration: Histogram,
 }
 

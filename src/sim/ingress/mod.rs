@@ -10,11 +10,12 @@ mod recorder;
 mod router;
 
 pub use counters::{BUCKET_BOUNDS, BUCKETS, Cell, Counters, Histogram};
-pub(crate) use recorder::Recorder;
+pub(crate) use recorder::{Record, Recorder};
 pub(crate) use router::{Endpoint, Router};
 
 use crate::scenario::IngressController;
-use crate::sim::clock::{MILLISECOND, Nanos};
+use crate::scenario::Via;
+use crate::sim::clock::{MILLISECOND, Nanos, SECOND};
 
 /// The ingress controller's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +24,28 @@ pub struct IngressPlan {
     pub workers: u32,
     /// How often a worker hands its records to the exporter.
     pub flush_interval: Nanos,
-    /// Whether requests are counted at all: not those that go straight to the Service, nor those for an unknown host.
+    /// Whether requests pass it; else it does nothing.
+    pub via: Via,
+    /// Whether it counts those that pass: not those for a host it does not know.
     pub records: bool,
+    /// How long it waits for a pod's answer (`proxy-read-timeout`), at least a second; `None` is for ever.
+    pub read_timeout: Option<Nanos>,
+    /// Attempts in all, the first included (`proxy-next-upstream-tries`).
+    pub tries: u32,
 }
 
 impl IngressPlan {
-    /// The settings of a scenario.
-    pub fn new(controller: &IngressController, records: bool) -> Self {
+    /// The settings of a scenario, and ingress-nginx's defaults (`internal/ingress/controller/config/config.go`).
+    /// Requests that go straight to the Service are neither counted nor timed out.
+    pub fn new(controller: &IngressController, via: Via, records: bool) -> Self {
+        let passed = via == Via::Ingress;
         IngressPlan {
             workers: controller.workers.max(1),
             flush_interval: (controller.flush_interval.as_millis() * MILLISECOND).max(1),
-            records,
+            via,
+            records: records && passed,
+            read_timeout: passed.then_some(60 * SECOND),
+            tries: if passed { 3 } else { 1 },
         }
     }
 }
@@ -89,6 +101,11 @@ impl Status {
         Status::GatewayTimeout,
         Status::ClientClosed,
     ];
+
+    /// Whether it is a 5xx.
+    pub const fn is_server_error(self) -> bool {
+        self.code() >= 500
+    }
 
     /// As the `status` label says it.
     pub const fn code(self) -> u16 {

@@ -9,9 +9,10 @@
 //! (`ngx_http_variable_request_time`), so a request that takes 5.4 ms is reported as 5 or 6.
 
 use super::counters::{BUCKET_BOUNDS, BUCKETS, CELLS, Counters, Histogram, cell_of};
-use super::{Endpoint, IngressPlan, ScrapeGrid, Status};
+use super::{Group, IngressPlan, ScrapeGrid, Status};
 use crate::seed::{Purpose, RunSeed};
 use crate::sim::clock::{NEVER, Nanos, Tick, millisecond, tick};
+use crate::sim::requests::Answered;
 use rand_xoshiro::rand_core::Rng;
 
 /// Scrapes that requests are credited to directly.
@@ -46,6 +47,8 @@ pub(crate) struct Recorder {
     last_flush: Vec<[Tick; WINDOWS]>,
     /// By window, copy and cell: [`STRIDE`] counters.
     windows: Vec<u64>,
+    /// By window and cell: the same of requests without an upstream time.
+    blind: [Box<[u64]>; WINDOWS],
     /// Requests that no scrape of the two sees.
     late: Vec<Late>,
     /// What the scrapes so far have seen.
@@ -54,14 +57,33 @@ pub(crate) struct Recorder {
     bucket_by_ms: Box<[u8]>,
 }
 
-/// A request that completes after the scrape after next.
+/// A request as the ingress records it.
 #[derive(Clone, Copy, Debug)]
+pub(crate) struct Record {
+    pub(crate) worker: u32,
+    pub(crate) group: Group,
+    pub(crate) status: Status,
+    pub(crate) arrival: Tick,
+    pub(crate) completion: Tick,
+    /// Whether its upstream time is a number, and so is observed.
+    pub(crate) upstream: bool,
+}
+
+/// A request that completes after the scrape after next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Late {
     completion: Tick,
     worker: u32,
-    cell: u16,
-    bucket: u16,
+    place: Place,
+}
+
+/// What a request adds where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    cell: usize,
+    bucket: usize,
     ms: u64,
+    upstream: bool,
 }
 
 impl Recorder {
@@ -82,6 +104,7 @@ impl Recorder {
             next_scrape: grid.map_or(Nanos::MAX, |grid| grid.first),
             last_flush: vec![[NEVER; WINDOWS]; plan.workers as usize],
             windows: vec![0; WINDOWS * WINDOW],
+            blind: std::array::from_fn(|_| vec![0; CELLS * STRIDE].into()),
             late: Vec::new(),
             exported: Counters::default(),
             bucket_by_ms: (0..=LAST_BOUND_MS + 1).map(bucket_of).collect(),
@@ -91,23 +114,16 @@ impl Recorder {
     }
 
     /// Credits requests that pods answered to the scrapes that will see them.
-    pub(crate) fn record(
-        &mut self,
-        workers: &[u32],
-        endpoints: &[Endpoint],
-        failed: &[bool],
-        arrivals: &[Tick],
-        completions: &[Tick],
-    ) {
-        let requests = workers.iter().zip(endpoints).zip(failed);
-        let times = arrivals.iter().zip(completions);
+    pub(crate) fn record(&mut self, answered: Answered) {
+        let requests = answered.workers.iter().zip(answered.endpoints);
+        let requests = requests.zip(answered.failed);
+        let times = answered.arrivals.iter().zip(answered.completions);
         let windows = &mut self.windows[..];
         let last_flush = &self.last_flush[..];
         let bucket_by_ms = &self.bucket_by_ms[..];
         for (request, (((worker, endpoint), failed), (arrival, completion))) in
             requests.zip(times).enumerate()
         {
-            let copy = request % COPIES;
             let status = if *failed {
                 Status::InternalError
             } else {
@@ -119,25 +135,54 @@ impl Recorder {
             let [next, after] = last_flush[*worker as usize];
             let window = usize::from(*completion > next) + usize::from(*completion > after);
             if window < WINDOWS {
-                credit(windows, window, copy, cell, bucket, ms);
+                let start = start_of(window, request % COPIES, cell);
+                let counters = &mut windows[start..start + STRIDE];
+                counters[bucket] += 1;
+                counters[SUM] += ms;
             } else {
                 self.late.push(Late {
                     completion: *completion,
                     worker: *worker,
-                    cell: cell as u16,
-                    bucket: bucket as u16,
-                    ms,
+                    place: Place {
+                        cell,
+                        bucket,
+                        ms,
+                        upstream: true,
+                    },
                 });
             }
         }
     }
 
-    /// Credits a request that there was no pod for.
-    pub(crate) fn refuse(&mut self, worker: u32, arrival: Tick) {
-        let cell = cell_of(0, Status::Unavailable);
-        let [next, after] = self.last_flush[worker as usize];
-        let window = usize::from(arrival > next) + usize::from(arrival > after);
-        credit(&mut self.windows, window.min(WINDOWS - 1), 0, cell, 0, 0);
+    /// Credits one request of any kind.
+    pub(crate) fn record_one(&mut self, record: &Record) {
+        let place = self.place(record);
+        match self.window(record.worker, record.completion) {
+            Some(window) => self.credit(window, place, 1),
+            None => self.late.push(Late {
+                completion: record.completion,
+                worker: record.worker,
+                place,
+            }),
+        }
+    }
+
+    /// Takes a request back that no scrape has seen yet.
+    pub(crate) fn forget(&mut self, record: &Record) {
+        let place = self.place(record);
+        match self.window(record.worker, record.completion) {
+            Some(window) => self.credit(window, place, -1),
+            None => {
+                let entry = Late {
+                    completion: record.completion,
+                    worker: record.worker,
+                    place,
+                };
+                if let Some(index) = self.late.iter().position(|late| *late == entry) {
+                    self.late.swap_remove(index);
+                }
+            }
+        }
     }
 
     /// The counters as the scrape at `at` sees them.
@@ -163,18 +208,27 @@ impl Recorder {
 
     /// Adds the first window to what is exported; the second becomes the first.
     fn export_next_window(&mut self) {
-        let (first, second) = self.windows.split_at_mut(WINDOW);
-        for (number, counters) in first.chunks_exact(STRIDE).enumerate() {
-            let cell = number % CELLS;
+        let mut sums = [[0u64; STRIDE]; CELLS];
+        let first = self.windows[..WINDOW].chunks_exact(STRIDE).enumerate();
+        for (number, counters) in first {
+            for (sum, counter) in sums[number % CELLS].iter_mut().zip(counters) {
+                // A copy may be below zero by what was taken back from another.
+                *sum = sum.wrapping_add(*counter);
+            }
+        }
+        let blind = self.blind[0].as_chunks::<STRIDE>().0;
+        for (cell, (counters, blind)) in sums.iter().zip(blind).enumerate() {
             let exported = self.exported.cell_mut(cell);
             add(&mut exported.request_duration, counters);
             exported.requests = exported.request_duration.count();
-            if Status::ALL[cell % Status::ALL.len()] != Status::Unavailable {
-                add(&mut exported.response_duration, counters);
-            }
+            let seen =
+                std::array::from_fn(|counter| counters[counter].wrapping_sub(blind[counter]));
+            add(&mut exported.response_duration, &seen);
         }
-        first.copy_from_slice(second);
-        second.fill(0);
+        self.windows.copy_within(WINDOW.., 0);
+        self.windows[WINDOW..].fill(0);
+        self.blind.swap(0, 1);
+        self.blind[1].fill(0);
     }
 
     /// Finds each worker's last flush before the next two scrapes.
@@ -194,33 +248,53 @@ impl Recorder {
     fn credit_late(&mut self) {
         let mut late = std::mem::take(&mut self.late);
         late.retain(|late| {
-            let seen = late.completion <= self.last_flush[late.worker as usize][WINDOWS - 1];
-            if seen {
-                credit(
-                    &mut self.windows,
-                    WINDOWS - 1,
-                    0,
-                    late.cell.into(),
-                    late.bucket.into(),
-                    late.ms,
-                );
+            let window = self.window(late.worker, late.completion);
+            if let Some(window) = window {
+                self.credit(window, late.place, 1);
             }
-            !seen
+            window.is_none()
         });
         self.late = late;
     }
+
+    /// The window of the scrape that sees a completion first; `None` if neither does.
+    fn window(&self, worker: u32, completion: Tick) -> Option<usize> {
+        let last_flush = &self.last_flush[worker as usize];
+        last_flush.iter().position(|&last| completion <= last)
+    }
+
+    fn place(&self, record: &Record) -> Place {
+        let ms = millisecond(record.completion) - millisecond(record.arrival);
+        Place {
+            cell: cell_of(record.group, record.status),
+            bucket: self.bucket_by_ms[ms.min(LAST_BOUND_MS + 1) as usize].into(),
+            ms,
+            upstream: record.upstream,
+        }
+    }
+
+    /// Adds a request to a window, or takes it back with a `sign` of -1.
+    fn credit(&mut self, window: usize, place: Place, sign: i64) {
+        let add = |counters: &mut [u64], start: usize| {
+            let counters = &mut counters[start..start + STRIDE];
+            counters[place.bucket] = counters[place.bucket].wrapping_add_signed(sign);
+            counters[SUM] = counters[SUM].wrapping_add_signed(sign * place.ms as i64);
+        };
+        add(&mut self.windows, start_of(window, 0, place.cell));
+        if !place.upstream {
+            add(&mut self.blind[window], place.cell * STRIDE);
+        }
+    }
 }
 
+/// Where the counters of a cell start.
 #[inline(always)]
-fn credit(windows: &mut [u64], window: usize, copy: usize, cell: usize, bucket: usize, ms: u64) {
-    let start = window * WINDOW + (copy * CELLS + cell) * STRIDE;
-    let counters = &mut windows[start..start + STRIDE];
-    counters[bucket] += 1;
-    counters[SUM] += ms;
+fn start_of(window: usize, copy: usize, cell: usize) -> usize {
+    window * WINDOW + (copy * CELLS + cell) * STRIDE
 }
 
 /// Adds a window's counters to a cumulative histogram.
-fn add(histogram: &mut Histogram, counters: &[u64]) {
+fn add(histogram: &mut Histogram, counters: &[u64; STRIDE]) {
     let mut below = 0;
     for (bucket, count) in histogram.buckets.iter_mut().zip(counters) {
         below += count;

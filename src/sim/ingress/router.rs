@@ -5,10 +5,14 @@
 //! backend it goes round (`resty.roundrobin`). Every worker has its own weight, since workers learn of a change one by one,
 //! and its own place in the round, started at random whenever the endpoints change. So the pods of a backend get even
 //! shares in the long run and uneven ones in the short: with several workers it is not one round.
+//!
+//! Requests that go straight to a Service are spread by kube-proxy instead, each to any pod
+//! (`pkg/proxy/iptables/proxier.go`, kubernetes/kubernetes: a chain of rules with `--mode random`).
 
 use rand_xoshiro::rand_core::Rng;
 
 use super::{Backend, Group, IngressPlan};
+use crate::scenario::Via;
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::sim::service::{PodIx, Side};
 
@@ -20,6 +24,7 @@ pub(crate) struct Router {
     workers: Vec<Worker>,
     endpoints: [Vec<Endpoint>; 2],
     starts: Stream,
+    at_random: bool,
 }
 
 /// An nginx worker.
@@ -39,6 +44,7 @@ pub(crate) struct Endpoint {
     pub(crate) pod: PodIx,
     pub(crate) side: Side,
     pub(crate) group: Group,
+    pub(crate) backend: Backend,
 }
 
 impl Endpoint {
@@ -47,6 +53,7 @@ impl Endpoint {
         pod: PodIx(0),
         side: Side::Primary,
         group: 0,
+        backend: Backend::Main,
     };
 }
 
@@ -61,6 +68,7 @@ impl Router {
             workers: vec![worker; plan.workers as usize],
             endpoints: [Vec::new(), Vec::new()],
             starts: seed.stream(Purpose::Routing, ROUND_STARTS),
+            at_random: plan.via == Via::Service,
         }
     }
 
@@ -95,6 +103,10 @@ impl Router {
     /// Writes the worker and the pod of each request, given their routing draws. Only while not
     /// [closed](Self::is_closed).
     pub(crate) fn route(&mut self, draws: &[u64], workers: &mut [u32], endpoints: &mut [Endpoint]) {
+        if self.at_random {
+            workers.fill(0);
+            return self.pick_at_random(draws, endpoints);
+        }
         let count = self.workers.len() as u64;
         let states = &mut self.workers[..];
         let lists = [&self.endpoints[0][..], &self.endpoints[1][..]];
@@ -109,6 +121,30 @@ impl Router {
             state.turn[backend] = if next < list.len() as u32 { next } else { 0 };
             *endpoint = list[turn as usize];
         }
+    }
+
+    /// Writes a pod of the main backend for each draw.
+    fn pick_at_random(&self, draws: &[u64], endpoints: &mut [Endpoint]) {
+        let list = &self.endpoints[Backend::Main as usize];
+        for (draw, endpoint) in draws.iter().zip(endpoints) {
+            *endpoint = list[(((draw >> 32) * list.len() as u64) >> 32) as usize];
+        }
+    }
+
+    /// The pod that a worker gives a request to that it has already sent to a backend; `None` if there is none left.
+    pub(crate) fn again(&mut self, worker: u32, backend: Backend) -> Option<Endpoint> {
+        let backend = backend as usize;
+        let list = &self.endpoints[backend];
+        let turn = &mut self.workers[worker as usize].turn[backend];
+        let endpoint = list.get(*turn as usize)?;
+        *turn = (*turn + 1) % list.len() as u32;
+        Some(*endpoint)
+    }
+
+    /// Whether a pod of some kind gets requests.
+    pub(crate) fn has(&self, of_that_kind: impl Fn(PodIx) -> bool) -> bool {
+        let mut endpoints = self.endpoints.iter().flatten();
+        endpoints.any(|endpoint| of_that_kind(endpoint.pod))
     }
 
     /// Takes new endpoints over; if they are other pods, each worker starts its round anew (`resty.lua`, `sync`).

@@ -1,6 +1,7 @@
 //! What the stages of the hot loop hand on.
 
 use super::block::LENGTH;
+use crate::sim::clock::Tick;
 use crate::sim::ingress::Endpoint;
 
 /// What is found out about the requests of a block, by request.
@@ -25,4 +26,31 @@ impl Batch {
             time: Box::new([0; LENGTH]),
         }
     }
+
+    /// The requests that arrived at `arrivals`, all of which are done.
+    pub(super) fn answered<'a>(&'a self, arrivals: &'a [Tick]) -> Answered<'a> {
+        let n = arrivals.len();
+        Answered {
+            workers: &self.worker[..n],
+            endpoints: &self.endpoint[..n],
+            failed: &self.failed[..n],
+            arrivals,
+            completions: &self.time[..n],
+        }
+    }
+}
+
+/// Requests that pods have answered at the first attempt, by request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered<'a> {
+    /// The nginx worker it fell on.
+    pub(crate) workers: &'a [u32],
+    /// The pod it went to.
+    pub(crate) endpoints: &'a [Endpoint],
+    /// Whether the pod failed it.
+    pub(crate) failed: &'a [bool],
+    /// When it arrived.
+    pub(crate) arrivals: &'a [Tick],
+    /// When it was done.
+    pub(crate) completions: &'a [Tick],
 }

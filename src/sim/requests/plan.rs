@@ -1,6 +1,7 @@
 //! What the request path is built from.
 
 use crate::scenario::{IngressController, Traffic, Version};
+use crate::sim::clock::Nanos;
 use crate::sim::ingress::{IngressPlan, ScrapeGrid};
 use crate::sim::service::ServicePlan;
 use crate::sim::traffic::ArrivalPlan;
@@ -20,6 +21,10 @@ pub struct PathPlan {
     pub scrapes: Option<ScrapeGrid>,
     /// For how many of the last seconds [`window_truth`](super::RequestPath::window_truth) knows latencies.
     pub truth_seconds: usize,
+    /// After how long a user goes away, at least a second; `None` is never.
+    pub patience: Option<Nanos>,
+    /// Whether pods may be [killed](super::RequestPath::kill_pod). Costs memory and some time.
+    pub kills: bool,
 }
 
 impl PathPlan {
@@ -34,9 +39,11 @@ impl PathPlan {
         PathPlan {
             arrivals: ArrivalPlan::new(traffic),
             service: ServicePlan::new(versions),
-            ingress: IngressPlan::new(ingress, records),
+            ingress: IngressPlan::new(ingress, traffic.via, records),
             scrapes: None,
             truth_seconds: 900,
+            patience: None,
+            kills: false,
         }
     }
 }

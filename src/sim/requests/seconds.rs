@@ -1,9 +1,9 @@
 //! What users got, second by second of their arrival.
 
+use super::batch::Answered;
 use super::latency::{LATENCY_BUCKETS, bucket, quantile_ms};
 use crate::record::{Latency, RequestTotals};
 use crate::sim::clock::{Nanos, SECOND, Tick, moment};
-use crate::sim::ingress::Endpoint;
 use crate::sim::service::Side;
 
 /// One second of requests, by arrival. A second is cut short where [`SecondLog::restart`] begins anew.
@@ -50,6 +50,15 @@ pub(super) struct SecondLog {
     totals: RequestTotals,
     latencies: Vec<u64>,
     slowest_ns: u64,
+    /// Totals are of requests that arrived since.
+    restarted_at: Tick,
+}
+
+/// How a request stands in the second of its arrival.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) failed: bool,
+    pub(super) latency_ns: u64,
 }
 
 /// The second under way.
@@ -102,6 +111,7 @@ impl SecondLog {
             totals: RequestTotals::default(),
             latencies: vec![0; LATENCY_BUCKETS],
             slowest_ns: 0,
+            restarted_at: start,
         }
     }
 
@@ -110,24 +120,55 @@ impl SecondLog {
         self.running.end
     }
 
-    /// Counts requests that arrived in the running second.
-    pub(super) fn count(
-        &mut self,
-        endpoints: &[Endpoint],
-        failed: &[bool],
-        arrivals: &[Tick],
-        completions: &[Tick],
-    ) {
+    /// Counts requests that arrived in the running second; `longest_ns` is the longest latency among them.
+    pub(super) fn count(&mut self, answered: Answered, longest_ns: u64) {
         let running = &mut self.running;
         let latencies = &mut running.latencies[..];
-        let requests = endpoints.iter().zip(failed);
-        let times = arrivals.iter().zip(completions);
+        let requests = answered.endpoints.iter().zip(answered.failed);
+        let times = answered.arrivals.iter().zip(answered.completions);
         for ((endpoint, failed), (arrival, completion)) in requests.zip(times) {
-            let latency_ns = completion - arrival;
             let side = endpoint.side as usize;
-            latencies[side * LATENCY_BUCKETS + bucket(latency_ns)] += 1;
+            latencies[side * LATENCY_BUCKETS + bucket(completion - arrival)] += 1;
             running.failed[side] += u64::from(*failed);
-            running.slowest_ns = running.slowest_ns.max(latency_ns);
+        }
+        running.slowest_ns = running.slowest_ns.max(longest_ns);
+    }
+
+    /// Counts one request in the second of its arrival, or corrects how it stands there.
+    ///
+    /// In a second gone by only counts are corrected, not its percentiles; the slowest of all is never taken back.
+    pub(super) fn correct(&mut self, arrival: Tick, side: Side, before: Option<Seen>, now: Seen) {
+        let failed = i64::from(now.failed) - before.map_or(0, |before| i64::from(before.failed));
+        if arrival >= self.running.start {
+            let side = side as usize;
+            let latencies = &mut self.running.latencies[side * LATENCY_BUCKETS..];
+            if let Some(before) = before {
+                latencies[bucket(before.latency_ns)] -= 1;
+            }
+            latencies[bucket(now.latency_ns)] += 1;
+            let failures = &mut self.running.failed[side];
+            *failures = failures.wrapping_add_signed(failed);
+            self.running.slowest_ns = self.running.slowest_ns.max(now.latency_ns);
+            return;
+        }
+        let canary_failed = if side == Side::Canary { failed } else { 0 };
+        let row = self
+            .rows
+            .partition_point(|row| row.stats.start <= moment(arrival));
+        if let Some(row) = row.checked_sub(1) {
+            let stats = &mut self.rows[row].stats;
+            stats.failed = stats.failed.wrapping_add_signed(failed);
+            stats.canary_failed = stats.canary_failed.wrapping_add_signed(canary_failed);
+        }
+        if arrival >= self.restarted_at {
+            let totals = &mut self.totals;
+            totals.failed = totals.failed.wrapping_add_signed(failed);
+            totals.canary_failed = totals.canary_failed.wrapping_add_signed(canary_failed);
+            if let Some(before) = before {
+                self.latencies[bucket(before.latency_ns)] -= 1;
+            }
+            self.latencies[bucket(now.latency_ns)] += 1;
+            self.slowest_ns = self.slowest_ns.max(now.latency_ns);
         }
     }
 
@@ -152,6 +193,7 @@ impl SecondLog {
         self.totals = RequestTotals::default();
         self.latencies.fill(0);
         self.slowest_ns = 0;
+        self.restarted_at = at;
     }
 
     /// Seconds that start at `from` or later, the running one last as far as it has come.

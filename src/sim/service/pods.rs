@@ -28,6 +28,8 @@ struct Pod {
     row: Row,
     side: Side,
     version: u32,
+    /// Killed: it answers nothing.
+    dead: bool,
     /// Requests it was given.
     served: u64,
     /// Nanoseconds of work it was given, since `cpu_before` was set.
@@ -64,6 +66,7 @@ impl Pods {
             row: self.slots.add(version.concurrency),
             side: spec.side,
             version: spec.version as u32,
+            dead: false,
             served: 0,
             work_ns: 0,
             cpu_before_ns: 0,
@@ -91,6 +94,14 @@ impl Pods {
         pod.added = slowdown.added.clamp(0, 1 << 50) as f64;
     }
 
+    pub(crate) fn kill(&mut self, pod: PodIx) {
+        self.pods[pod.0 as usize].dead = true;
+    }
+
+    pub(crate) fn is_dead(&self, pod: PodIx) -> bool {
+        self.get(pod).dead
+    }
+
     /// Writes whether requests fail and how long they are worked on, given their pods and draws.
     pub(crate) fn work(
         &mut self,
@@ -113,13 +124,21 @@ impl Pods {
         }
     }
 
-    /// Turns service times into moments of completion: requests wait for a slot of their pod.
-    pub(crate) fn queue(&mut self, endpoints: &[Endpoint], arrivals: &[Tick], times: &mut [u64]) {
+    /// Turns service times into moments of completion: requests wait for a slot of their pod. Answers the longest latency.
+    pub(crate) fn queue(
+        &mut self,
+        endpoints: &[Endpoint],
+        arrivals: &[Tick],
+        times: &mut [u64],
+    ) -> u64 {
         let pods = &self.pods[..];
+        let mut longest = 0;
         for ((endpoint, arrival), time) in endpoints.iter().zip(arrivals).zip(times) {
             let row = pods[endpoint.pod.0 as usize].row;
             *time = self.slots.serve(row, *arrival, *time);
+            longest = longest.max(*time - *arrival);
         }
+        longest
     }
 
     pub(crate) fn side(&self, pod: PodIx) -> Side {

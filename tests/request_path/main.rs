@@ -1,0 +1,8 @@
+//! The request path from outside: what arrives is counted once, where and when it should be, whatever the world does.
+
+mod attempts;
+mod counters;
+mod given;
+mod pods;
+mod runs;
+mod statistics;
