@@ -2,7 +2,7 @@
 //!
 //! The world's control plane counts milliseconds ([`Timestamp`]); a request that takes 20 ms at 2 500 requests a second
 //! needs finer steps. Outside, a moment is a signed [`Nanos`] from the scenario's zero. Inside the request path it is a
-//! [`Tick`]: the same count, moved up so that it is always positive.
+//! `Tick`: the same count, moved up so that it is always positive.
 
 use crate::time::Timestamp;
 

@@ -1,6 +1,6 @@
 //! The NGINX ingress: which pod a request goes to, and what the controller's exporter says about it.
 //!
-//! [`router`] tosses the canary coin and picks a pod as `rootfs/etc/nginx/lua/balancer.lua` does, [`recorder`] counts as
+//! `router` tosses the canary coin and picks a pod as `rootfs/etc/nginx/lua/balancer.lua` does, `recorder` counts as
 //! `rootfs/etc/nginx/lua/monitor.lua` and `internal/ingress/metric/collectors/socket.go` do (kubernetes/ingress-nginx).
 //! Left out: headers, cookies and session affinity, the batch limit of 10 000 records per worker and flush, reloads
 //! (which lose up to a second of a worker's records).

@@ -6,7 +6,7 @@ use crate::record::{Latency, RequestTotals};
 use crate::sim::clock::{Nanos, SECOND, Tick, moment};
 use crate::sim::service::Side;
 
-/// One second of requests, by arrival. A second is cut short where [`SecondLog::restart`] begins anew.
+/// One second of requests, by arrival. A second is cut short where `SecondLog::restart` begins anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SecondStats {
     /// When it starts.

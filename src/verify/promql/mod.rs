@@ -1,7 +1,7 @@
 //! Prometheus' own PromQL test scripts (`promql/promqltest`), run against the evaluator here.
 //!
 //! A script loads series into an empty store and asks for values, failures and annotations; the format is upstream's, read by
-//! [`script`]. What is not modelled here (native histograms, start timestamps, experimental functions) a [`Scope`] leaves out:
+//! `script`. What is not modelled here (native histograms, start timestamps, experimental functions) a [`Scope`] leaves out:
 //! cases outside it are counted as skipped and not even parsed. Native histogram samples in `load` blocks are ignored.
 //!
 //! The engine is set up as upstream's test engine is: lookback 5m, subqueries without a step every 1m, delayed name removal.
