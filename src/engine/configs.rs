@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::context::{Context, Failure, GetError};
 use super::object::{Kind, Object};
 use super::primary::labels_by_prefix;
-use super::sha256;
 use super::{Settings, Write};
 use crate::canary::CanaryStatus;
 use crate::k8s::{ConfigMap, Deployment, ObjectMeta, PodTemplate, Secret};
+use sha2::{Digest, Sha256};
 
 /// Objects annotated with this and a value that starts with `disable` are shared instead of copied.
 const TRACKING_ANNOTATION: &str = "flagger.app/config-tracking";
@@ -312,7 +312,7 @@ fn checksum(data: &BTreeMap<String, String>) -> String {
         }
         json.push('}');
     }
-    let digest = sha256::digest(json.as_bytes());
+    let digest = Sha256::digest(json.as_bytes());
     digest[..8].iter().map(|b| format!("{b:02x}")).collect()
 }
 

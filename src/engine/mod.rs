@@ -36,7 +36,6 @@ pub mod revision;
 pub mod router;
 mod scaling;
 mod services;
-mod sha256;
 mod status;
 mod strategy;
 mod tick;

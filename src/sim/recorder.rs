@@ -189,8 +189,15 @@ impl Recorder {
         match ticked.decision {
             Decision::Promoting => self.decided_at = Some(at),
             Decision::Restarted => self.decided_at = None,
-            Decision::RolledBack => self.decide(at, Outcome::RolledBack),
-            Decision::PromotionFailed => self.decide(at, Outcome::PromotionFailed),
+            Decision::RolledBack => {
+                self.decided_at = Some(at);
+                self.outcome = Some(Outcome::RolledBack);
+            }
+            // Decided when the canary was copied to a primary that then did not get ready.
+            Decision::PromotionFailed => {
+                self.decided_at.get_or_insert(at);
+                self.outcome = Some(Outcome::PromotionFailed);
+            }
             Decision::Succeeded => {
                 self.decided_at.get_or_insert(at);
                 self.outcome = Some(Outcome::Promoted);
@@ -201,11 +208,6 @@ impl Recorder {
         {
             self.finished_at = Some(at);
         }
-    }
-
-    fn decide(&mut self, at: Timestamp, outcome: Outcome) {
-        self.decided_at = Some(at);
-        self.outcome = Some(outcome);
     }
 
     /// Gives the last row the share that its weight came to.
