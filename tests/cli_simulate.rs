@@ -113,6 +113,7 @@ fn comparing_rules_asks_for_both_readings_and_keeps_the_files_of_each() {
         scenario: PathBuf::from("s.toml"),
         set: vec![set("a.b", "c=d"), set("rules", rules)],
         seed: Some(7),
+        series: false,
     });
     assert_eq!(*requests.borrow(), expected);
 }
@@ -187,7 +188,11 @@ fn set(key: &str, value: &str) -> Assignment {
 }
 
 fn rollout(record: Record, expect: Option<Expect>) -> Rollout {
-    Rollout { record, expect }
+    Rollout {
+        record,
+        expect,
+        series: None,
+    }
 }
 
 fn simulate(args: &[&str]) -> Simulate {

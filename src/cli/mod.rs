@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
 
+pub mod query;
+mod series;
 pub mod simulate;
 pub mod verify;
 
@@ -28,6 +30,8 @@ pub struct Args {
 pub enum Command {
     /// Simulate one rollout and tell its story.
     Simulate(simulate::Simulate),
+    /// Say what a query would have answered.
+    Query(query::Query),
     /// Hold recorded truth (Flagger's, Kubernetes', Prometheus') against ours.
     Verify(verify::Verify),
 }
@@ -61,8 +65,9 @@ impl From<RulesArg> for Rules {
 }
 
 const EXAMPLES: &str = "\
-Example:
-  rollcast simulate scenarios/chaos30.toml";
+Examples:
+  rollcast simulate scenarios/chaos30.toml
+  rollcast query 'rate(nginx_ingress_controller_requests[1m])' --run output/chaos30 --at 1m";
 
 /// Runs what was asked for, on the standard streams.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -70,6 +75,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let palette = palette(out.is_terminal());
     let result = match args.command {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
+        Command::Query(args) => query::run(&args, &mut out),
         Command::Verify(args) => verify::run(&args, &mut out),
     };
     let result = result.and_then(|code| {

@@ -16,8 +16,9 @@ use crate::report::{json, write};
 use crate::scenario::{self, Expect, Override};
 use crate::sim;
 use crate::study::expectation::evaluate;
+use crate::tsdb::Storage;
 
-use super::{Format, RulesArg};
+use super::{Format, RulesArg, series};
 
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
@@ -37,6 +38,9 @@ pub struct Simulate {
     /// Write no files.
     #[arg(long)]
     pub no_out: bool,
+    /// Write series.om too: everything the run's Prometheus scraped, as OpenMetrics, for `rollcast query` and promtool.
+    #[arg(long, conflicts_with = "no_out")]
+    pub series: bool,
     /// How thresholds are read; as the scenario says without it.
     #[arg(long, value_enum)]
     pub rules: Option<RulesArg>,
@@ -53,6 +57,7 @@ Examples:
   rollcast simulate scenarios/chaos30.toml
   rollcast simulate scenarios/chaos30.toml --format json --seed 7 --no-out
   rollcast simulate scenarios/chaos30.toml --compare-rules
+  rollcast simulate scenarios/chaos30.toml --series
   rollcast simulate scenarios/healthy.toml --set traffic.rate=50/s --set versions.v2.env.FAIL_RATE=0.1
 
 Exits with 0 whatever the outcome, with 2 when the scenario cannot be run.";
@@ -75,6 +80,8 @@ pub struct Request {
     pub set: Vec<Assignment>,
     /// The seed, where it is not the scenario's own. Not among `set`: TOML's whole numbers end at half of what a seed can be.
     pub seed: Option<u64>,
+    /// Whether the series are wanted.
+    pub series: bool,
 }
 
 /// What came of it.
@@ -84,6 +91,8 @@ pub struct Rollout {
     pub record: Record,
     /// What the scenario expects of it.
     pub expect: Option<Expect>,
+    /// What its Prometheus scraped, where that was asked for.
+    pub series: Option<Storage>,
 }
 
 /// Loads a scenario and simulates it.
@@ -97,9 +106,16 @@ pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
         .collect();
     let mut scenario = scenario::load(&request.scenario, &overrides)?;
     scenario.run.seed = request.seed.unwrap_or(scenario.run.seed);
+    let (record, series) = if request.series {
+        let (record, series) = sim::simulate_with_series(&scenario);
+        (record, Some(series))
+    } else {
+        (sim::simulate(&scenario), None)
+    };
     Ok(Rollout {
-        record: sim::simulate(&scenario),
+        record,
         expect: scenario.expect,
+        series,
     })
 }
 
@@ -114,7 +130,7 @@ pub fn run(
     let printed = if args.compare_rules {
         let flagger = rollout(&request(args, Some(Rules::Flagger)))?;
         let runbook = rollout(&request(args, Some(Rules::Runbook)))?;
-        compare(args, &flagger.record, &runbook.record, palette)?
+        compare(args, &flagger, &runbook, palette)?
     } else {
         let rollout = rollout(&request(args, args.rules.map(Rules::from)))?;
         one(args, &rollout, palette)?
@@ -133,13 +149,14 @@ fn request(args: &Simulate, rules: Option<Rules>) -> Request {
         scenario: args.scenario.clone(),
         set,
         seed: args.seed,
+        series: args.series,
     }
 }
 
 fn one(args: &Simulate, rollout: &Rollout, palette: Palette) -> anyhow::Result<String> {
     let record = &rollout.record;
     let directory = directory(args, record);
-    write_files(directory.as_deref(), || files::files(record))?;
+    write_files(directory.as_deref(), || files_of(rollout))?;
     if args.format == Format::Json {
         return Ok(json::render(record)?);
     }
@@ -155,23 +172,30 @@ fn one(args: &Simulate, rollout: &Rollout, palette: Palette) -> anyhow::Result<S
 
 fn compare(
     args: &Simulate,
-    flagger: &Record,
-    runbook: &Record,
+    flagger: &Rollout,
+    runbook: &Rollout,
     palette: Palette,
 ) -> anyhow::Result<String> {
-    let directory = directory(args, flagger);
+    let directory = directory(args, &flagger.record);
     write_files(directory.as_deref(), || {
-        let mut all = files::under(Rules::Flagger.as_str(), files::files(flagger)?);
-        all.extend(files::under(
-            Rules::Runbook.as_str(),
-            files::files(runbook)?,
-        ));
+        let mut all = files::under(Rules::Flagger.as_str(), files_of(flagger)?);
+        all.extend(files::under(Rules::Runbook.as_str(), files_of(runbook)?));
         Ok(all)
     })?;
+    let (flagger, runbook) = (&flagger.record, &runbook.record);
     if args.format == Format::Json {
         return Ok(json::render_both(flagger, runbook)?);
     }
     Ok(text::compare(flagger, runbook, palette) + &where_files_are(directory.as_deref()))
+}
+
+/// Everything a rollout leaves in its directory.
+fn files_of(rollout: &Rollout) -> anyhow::Result<Vec<File>> {
+    let mut all = files::files(&rollout.record)?;
+    if let Some(storage) = &rollout.series {
+        all.push(series::file(storage)?);
+    }
+    Ok(all)
 }
 
 /// Where the files go: what was asked for, else a directory of the scenario's name.
@@ -192,7 +216,7 @@ fn default_directory(scenario: &str) -> PathBuf {
 
 fn write_files(
     directory: Option<&Path>,
-    files: impl FnOnce() -> Result<Vec<File>, files::RenderError>,
+    files: impl FnOnce() -> anyhow::Result<Vec<File>>,
 ) -> anyhow::Result<()> {
     if let Some(directory) = directory {
         let files = files().context("the run cannot be reported")?;

@@ -24,4 +24,4 @@ mod read;
 mod write;
 
 pub use read::{Format, ReadError, ReadOptions, ReadSummary, read};
-pub use write::write;
+pub use write::{write, write_since};

@@ -27,6 +27,8 @@ pub struct ReadOptions {
     pub format: Format,
     /// The time of samples that have none, as when the text is one scrape.
     pub default_time: Option<Timestamp>,
+    /// The moment that the text's time zero stands for.
+    pub zero: Timestamp,
     /// What happens to the labels, as when the text is one scrape. By default they stay as they are.
     pub labels: ScrapeLabels,
 }
@@ -173,7 +175,8 @@ impl<R: BufRead> Reader<'_, R> {
         };
         let (value, time) = line::parse_sample(text, end, rules)?;
         let bad = |message: String| BadLine { message, at: end };
-        let Some(at) = time.or(self.options.default_time) else {
+        let stated = time.map(|time| self.options.zero + (time - Timestamp::ZERO));
+        let Some(at) = stated.or(self.options.default_time) else {
             return Err(bad("the sample has no timestamp".to_owned()));
         };
         self.storage.extend(series, at, value).map_err(|newest| {
@@ -280,6 +283,7 @@ mod tests {
     fn one_scrape_takes_its_time_and_labels_from_outside() {
         let options = ReadOptions {
             default_time: Some(Timestamp::from_secs(60)),
+            zero: Timestamp::ZERO,
             labels: ScrapeLabels {
                 target: Labels::new([("job", "web")]),
                 normalise_bounds: true,

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::time::Timestamp;
 use crate::tsdb::{METRIC_NAME, Queryable, SeriesId, Storage, format_open_metrics, is_stale};
 
 /// Writes all samples of a store, series by series in the order of their labels, each series' samples in time order. Stale
@@ -10,12 +11,21 @@ use crate::tsdb::{METRIC_NAME, Queryable, SeriesId, Storage, format_open_metrics
 /// # Errors
 /// Those of the writer.
 pub fn write(storage: &Storage, out: &mut impl Write) -> io::Result<()> {
+    write_since(storage, Timestamp::ZERO, out)
+}
+
+/// As [`write()`], times counted from `zero`: for a clock that runs below zero, which the format allows and
+/// `promtool tsdb create-blocks-from openmetrics` drops without a word.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_since(storage: &Storage, zero: Timestamp, out: &mut impl Write) -> io::Result<()> {
     let mut series: Vec<SeriesId> = storage.all_series().collect();
     series.sort_by_key(|id| Queryable::labels(storage, *id));
     for id in series {
         let name = series_text(storage, id);
         for (at, value) in storage.samples(id).filter(|(_, value)| !is_stale(*value)) {
-            let at = seconds(at.as_millis());
+            let at = seconds((at - zero).as_millis());
             writeln!(out, "{name} {} {at}", format_open_metrics(value))?;
         }
     }
@@ -81,7 +91,6 @@ fn is_word(text: &str, also: impl Fn(char) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
     use crate::tsdb::{Labels, STALE};
 
     #[test]
@@ -108,5 +117,19 @@ mod tests {
         write(&storage, &mut out).unwrap();
         let expected = "a{x=\"1\\\"\\\\\\n\"} +Inf -0.001\n{\"a.b\",\"x y\"=\"2\"} 1e-07 0\nb 1.0 1.5\nb NaN 4\n{x=\"3\"} -0.0 0.01\n# EOF\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn times_can_be_counted_from_another_zero() {
+        let mut storage = Storage::new();
+        let samples = [(Timestamp::from_secs(-5), 1.0), (Timestamp::ZERO, 2.0)];
+        let labels = Labels::new([("__name__", "a")]);
+        storage.insert(&labels, samples).unwrap();
+        let mut out = Vec::new();
+        write_since(&storage, Timestamp::from_millis(-5500), &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "a 1.0 0.5\na 2.0 5.5\n# EOF\n"
+        );
     }
 }

@@ -70,14 +70,20 @@ struct GroupLabels {
 }
 
 impl IngressExporter {
-    /// A target in `storage`. `texts` are the queries that may be asked; what none of them names is not kept.
-    pub(super) fn new(scenario: &Scenario, texts: &[&str], storage: &mut Storage) -> Self {
-        let named = |family: &Family| {
-            texts
+    /// A target in `storage`. `texts` are the queries that may be asked; what none of them names is not kept, unless
+    /// `all` families are wanted.
+    pub(super) fn new(
+        scenario: &Scenario,
+        texts: &[&str],
+        all: bool,
+        storage: &mut Storage,
+    ) -> Self {
+        let wanted = |family: &Family| {
+            all || texts
                 .iter()
                 .any(|text| text.contains(family.name()) || text.contains("__name__"))
         };
-        let families: Vec<Family> = Family::ALL.into_iter().filter(named).collect();
+        let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
         let target_labels = [
             ("container", "controller"),
             ("endpoint", "metrics"),

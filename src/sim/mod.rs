@@ -37,6 +37,7 @@ use std::sync::Arc;
 
 use crate::record::Record;
 use crate::scenario::Scenario;
+use crate::tsdb::Storage;
 
 pub use world::World;
 
@@ -45,4 +46,12 @@ pub fn simulate(scenario: &Scenario) -> Record {
     let mut world = World::new(Arc::new(scenario.clone()), scenario.run.seed);
     while world.step() {}
     world.finish()
+}
+
+/// As [`simulate`], with every series that the run's Prometheus scraped; the record is the same.
+pub fn simulate_with_series(scenario: &Scenario) -> (Record, Storage) {
+    let mut world = World::keeping_series(Arc::new(scenario.clone()), scenario.run.seed);
+    while world.step() {}
+    let series = world.series().clone();
+    (world.finish(), series)
 }

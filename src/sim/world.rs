@@ -79,8 +79,18 @@ pub struct World {
 }
 
 impl World {
-    /// The world of a scenario at the start of its warm-up.
+    /// The world of a scenario at the start of its warm-up. Its Prometheus keeps what queries need.
     pub fn new(scenario: Arc<Scenario>, seed: u64) -> World {
+        World::build(scenario, seed, false)
+    }
+
+    /// The same world, whose Prometheus keeps every series it scrapes, from the first sample on: memory grows with the
+    /// length of the run.
+    pub fn keeping_series(scenario: Arc<Scenario>, seed: u64) -> World {
+        World::build(scenario, seed, true)
+    }
+
+    fn build(scenario: Arc<Scenario>, seed: u64, keep_series: bool) -> World {
         let run_seed = RunSeed(seed);
         let now = Timestamp::ZERO - scenario.run.warm_up;
         let settings = settings(&scenario);
@@ -94,9 +104,9 @@ impl World {
         let first_scrape = next_on_grid(now + Span::from_millis(1), scrape_interval, scrape_phase);
 
         let mut storage = Storage::new();
-        storage.set_retention(Some(RETENTION));
+        storage.set_retention((!keep_series).then_some(RETENTION));
         let texts: Vec<&str> = query_texts(&scenario).collect();
-        let exporter = IngressExporter::new(&scenario, &texts, &mut storage);
+        let exporter = IngressExporter::new(&scenario, &texts, keep_series, &mut storage);
 
         let entry = entry(&scenario);
         let mut traffic = scenario.traffic.clone();
@@ -164,6 +174,11 @@ impl World {
     /// The present moment on the scenario's clock.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// What the world's Prometheus holds.
+    pub fn series(&self) -> &Storage {
+        &self.storage
     }
 
     /// Runs everything up to and including the next control-plane event; `false` once the horizon is reached.
