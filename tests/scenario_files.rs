@@ -32,7 +32,7 @@ fn every_scenario_loads_opens_with_a_comment_and_expects_something() {
             "{name} expects nothing"
         );
     }
-    assert!(seen >= 13, "only {seen} scenarios");
+    assert!(seen >= 22, "only {seen} scenarios");
 }
 
 #[test]

@@ -279,8 +279,12 @@ pub struct TrafficSecond {
     pub p99_ms: f64,
     /// Percent requested for the canary.
     pub canary_weight: i64,
+    /// Pods wanted of the primary (`spec.replicas`) at the end of the second.
+    pub primary_wanted: i32,
     /// The primary's ready pods at the end of the second.
     pub primary_ready: i32,
+    /// Pods wanted of the canary at the end of the second.
+    pub canary_wanted: i32,
     /// The canary's ready pods at the end of the second.
     pub canary_ready: i32,
 }

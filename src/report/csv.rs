@@ -87,7 +87,9 @@ pub fn traffic(record: &Record) -> csv::Result<Vec<u8>> {
         "p50_ms",
         "p99_ms",
         "canary_weight",
+        "primary_wanted",
         "primary_ready",
+        "canary_wanted",
         "canary_ready",
     ];
     let rows = record.traffic.iter().map(|second| {
@@ -107,7 +109,9 @@ pub fn traffic(record: &Record) -> csv::Result<Vec<u8>> {
             latency(second.p50_ms),
             latency(second.p99_ms),
             second.canary_weight.to_string(),
+            second.primary_wanted.to_string(),
             second.primary_ready.to_string(),
+            second.canary_wanted.to_string(),
             second.canary_ready.to_string(),
         ]
     });

@@ -163,6 +163,22 @@ pub struct ClusterTiming {
     pub hpa_sync: Span,
     /// Time between metrics-server samples.
     pub metrics_resolution: Span,
+    /// The nodes; `None` is one without limits, on which no pod ever waits for room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<NodePool>,
+}
+
+/// `[cluster.nodes]`: nodes that are all alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodePool {
+    /// How many.
+    pub count: u32,
+    /// CPU that pods may request of each, in millicores; `None` is without limit.
+    pub cpu_millis: Option<i64>,
+    /// Memory that pods may request of each, in bytes; `None` is without limit.
+    pub memory_bytes: Option<i64>,
+    /// Pods that each takes.
+    pub pods: u32,
 }
 
 /// `[versions.NAME]`: the workload behind a pod template.
@@ -184,6 +200,42 @@ pub struct Version {
     pub image: Option<String>,
     /// Environment variables set on the manifest's pod template.
     pub env: BTreeMap<String, String>,
+    /// What its pods go through besides, where anything was said of it.
+    #[serde(skip_serializing_if = "PodCourse::is_plain")]
+    pub course: PodCourse,
+}
+
+/// What the pods of a version go through between their creation and their end, beyond `startup`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct PodCourse {
+    /// What pulling the image takes; `None`: it is on every node already.
+    pub image_pull: Option<ImagePull>,
+    /// From a container's start to its first good answer to a probe. Then the template's probes say when a pod is ready,
+    /// and `startup` does not.
+    pub boot: Option<Distribution>,
+    /// The readiness probe fails for ever.
+    pub never_ready: bool,
+    /// From a container's start to its crash.
+    pub crash_after: Option<Distribution>,
+    /// From SIGTERM to the exit of the process. Then a pod ends as its template says, and what it is still sent is refused.
+    pub shutdown: Option<Distribution>,
+}
+
+impl PodCourse {
+    /// Whether nothing was said: pods start as `startup` has it, and serve until the routers have dropped them.
+    pub fn is_plain(&self) -> bool {
+        *self == PodCourse::default()
+    }
+}
+
+/// What pulling an image takes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImagePull {
+    /// So long, from a node's first pod with this image on.
+    Takes(Distribution),
+    /// There is no such image: every attempt fails.
+    Fails,
 }
 
 /// A distribution of times, in nanoseconds.

@@ -238,6 +238,24 @@ pub(super) struct ClusterKeys {
     pub(super) hpa_sync: Option<Time>,
     /// Time between two samples of metrics-server. Default: "15s".
     pub(super) metrics_resolution: Option<Time>,
+    /// Nodes that are all alike. A pod that fits on none stays Pending. Default: one node without limits.
+    pub(super) nodes: Option<NodeKeys>,
+}
+
+/// `[cluster.nodes]`: nodes that are all alike; what is not said is without limit.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct NodeKeys {
+    /// How many. Default: 1.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) count: Option<u32>,
+    /// CPU that pods may request of each, as Kubernetes writes it: "4", "3920m".
+    pub(super) cpu: Option<String>,
+    /// Memory that pods may request of each, as Kubernetes writes it: "16Gi".
+    pub(super) memory: Option<String>,
+    /// Pods that each takes. Default: 110, the kubelet's own.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) pods: Option<u32>,
 }
 
 /// `[versions.NAME]`: the workload behind a pod template. What a version does not say it inherits, else it has the default.
@@ -263,6 +281,76 @@ pub(super) struct VersionKeys {
     pub(super) image: Option<String>,
     /// Environment variables of the first container, over the manifest's. `FAIL_RATE` is the share of requests the workload fails on purpose.
     pub(super) env: BTreeMap<String, String>,
+    /// How long the image takes to pull, before anything else starts: a time, a distribution, or "fails" for an image that does not exist. A node pulls an image once. Default: it is there.
+    pub(super) image_pull: Option<ImagePullKeys>,
+    /// From a container's start to its first good answer to a probe. Where it is given, the template's startup, readiness and liveness probes decide when a pod is ready or killed, and `startup` plays no part.
+    pub(super) boot: Option<DistributionKeys>,
+    /// Whether the readiness probe fails for ever. Default: false.
+    pub(super) never_ready: Option<bool>,
+    /// From a container's start to its crash; it is started again after the kubelet's back-off of 0, 10, 20, ... 300 seconds. Default: it never crashes.
+    pub(super) crash_after: Option<DistributionKeys>,
+    /// From SIGTERM to the exit of the process. Where it is given, a pod ends as its template says (preStop, grace period), and is refused what it is sent until the routers have dropped it. Default: it serves until then.
+    pub(super) shutdown: Option<DistributionKeys>,
+}
+
+/// A time such as "20s", or "fails".
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum PullTime {
+    /// Every attempt fails.
+    Fails(Fails),
+    /// Always the same.
+    Time(FineTime),
+}
+
+/// The word "fails".
+#[derive(Clone, Copy, Debug, JsonSchema)]
+pub(super) enum Fails {
+    /// Every attempt fails.
+    #[schemars(rename = "fails")]
+    Fails,
+}
+
+impl<'de> Deserialize<'de> for PullTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrTime;
+
+        impl Visitor<'_> for WordOrTime {
+            type Value = PullTime;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a time such as \"20s\", or \"fails\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<PullTime, E> {
+                if text == "fails" {
+                    return Ok(PullTime::Fails(Fails::Fails));
+                }
+                FineTime::deserialize(serde::de::value::StrDeserializer::new(text))
+                    .map(PullTime::Time)
+            }
+
+            fn visit_i64<E: Error>(self, n: i64) -> Result<PullTime, E> {
+                FineTime::deserialize(serde::de::value::I64Deserializer::new(n)).map(PullTime::Time)
+            }
+
+            fn visit_f64<E: Error>(self, n: f64) -> Result<PullTime, E> {
+                FineTime::deserialize(serde::de::value::F64Deserializer::new(n)).map(PullTime::Time)
+            }
+        }
+
+        deserializer.deserialize_any(WordOrTime)
+    }
+}
+
+/// What pulling an image takes: a time ("20s"), "fails", or one of the shapes.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum ImagePullKeys {
+    /// Always the same, or never done.
+    Constant(PullTime),
+    /// A named distribution.
+    Shape(Box<DistributionShape>),
 }
 
 /// A distribution of times: always the same ("20ms") or one of the shapes.
@@ -472,4 +560,10 @@ constant_or_shape!(
     FineTime,
     DistributionShape,
     "a time such as \"20ms\", or a table with one of `lognormal`, `exponential` and `uniform`"
+);
+constant_or_shape!(
+    ImagePullKeys,
+    PullTime,
+    DistributionShape,
+    "a time such as \"20s\", \"fails\", or a table with one of `lognormal`, `exponential` and `uniform`"
 );

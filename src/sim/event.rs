@@ -1,5 +1,6 @@
 //! What can happen on the simulated control plane.
 
+use super::kubelets::Container;
 use super::pods::PodId;
 
 /// A control-plane event. Requests are none: between two of these the world is constant to them.
@@ -15,12 +16,16 @@ pub(super) enum Event {
     Scrape,
     /// The Deployment controller looks at its Deployments.
     Deployments,
-    /// A pod got its node.
+    /// The scheduler gets to a pod.
     PodScheduled(PodId),
-    /// A pod's container runs.
-    PodRunning(PodId),
+    /// A kubelet looks for a pod's image.
+    PodPulls(PodId),
+    /// A pod's container starts, for the first time or again.
+    ContainerStarts(PodId),
     /// A pod's readiness probe succeeded.
-    PodReady(PodId),
+    PodReady(Container),
+    /// A container ends: it crashes, is killed, or has shut down.
+    ContainerExits(Container),
     /// Routers have learnt of a pod.
     PodServes(PodId),
     /// Routers have dropped a pod.

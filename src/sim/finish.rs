@@ -43,6 +43,7 @@ impl World {
             record: &record,
             provider: self.provider,
             entry: entry(&scenario),
+            troubles: &self.kubelets.troubles(),
         });
         record
     }
@@ -66,8 +67,10 @@ impl World {
                 p50_ms: second.p50_ms,
                 p99_ms: second.p99_ms,
                 canary_weight: state.canary_weight,
-                primary_ready: state.primary_ready,
-                canary_ready: state.canary_ready,
+                primary_wanted: state.primary.wanted,
+                primary_ready: state.primary.ready,
+                canary_wanted: state.canary.wanted,
+                canary_ready: state.canary.ready,
             }
         };
         self.path

@@ -30,8 +30,8 @@ pub(super) struct Recorder {
 pub(super) struct State {
     pub(super) at: Timestamp,
     pub(super) canary_weight: i64,
-    pub(super) primary_ready: i32,
-    pub(super) canary_ready: i32,
+    pub(super) primary: Replicas,
+    pub(super) canary: Replicas,
 }
 
 /// The world after a tick, as far as it is recorded.

@@ -1,34 +1,41 @@
 //! Deployments, their pods, and who gets traffic: the controllers, kubelets and endpoint slices of the simulated cluster.
 //!
-//! The Deployment controller decides ([`super::deployment`]); here its decisions take time: a new pod is ready after a
-//! start-up time drawn from its version's distribution, routers learn of it a little later, and a deleted pod goes on
-//! serving until they have dropped it. Left out: nodes and their capacity, image pulls of their own, crashes.
+//! The Deployment controller decides ([`super::deployment`]); what it makes and deletes goes through the hands of
+//! schedulers and kubelets ([`super::kubelets`]). Routers learn of a ready pod a little later, and send requests to one
+//! that is not ready any more, or deleted, until they have dropped it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::deployment::{DeploymentController, PodAction};
 use super::event::Event;
-use super::pods::{NodeId, PodId, PodSet, Startup};
+use super::pods::{Pod, PodId, PodSet};
 use super::queue::Queue;
 use crate::engine::cluster::Cluster;
 use crate::engine::{Kind, Object, ObjectRef};
 use crate::record::Replicas;
-use crate::scenario::ClusterTiming;
-use crate::time::{Span, Timestamp};
-
-/// From the moment a pod is dropped by the routers to its end.
-const SHUTDOWN: Span = Span::from_secs(1);
+use crate::time::Timestamp;
 
 /// Deployments and pods.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Workloads {
     controllers: BTreeMap<ObjectRef, DeploymentController>,
     pub(super) pods: PodSet,
-    startups: BTreeMap<PodId, Startup>,
     /// Pods that routers know.
     serving: BTreeSet<PodId>,
+    /// When routers drop pods that are not ready any more, or deleted.
+    dropping: BTreeMap<PodId, Timestamp>,
     /// When a look at the Deployments is due already.
     look_due: Option<Timestamp>,
+}
+
+/// Pods that the Deployment controller has made and deleted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    pub(super) made: Vec<PodId>,
+    /// A kubelet has to stop them.
+    pub(super) terminating: Vec<PodId>,
+    /// Vanished at once, since no kubelet had them yet.
+    pub(super) removed: Vec<PodId>,
 }
 
 impl Workloads {
@@ -40,14 +47,13 @@ impl Workloads {
         }
     }
 
-    /// The Deployment controller looks at all Deployments. Returns the pods that were made.
+    /// The Deployment controller looks at all Deployments.
     pub(super) fn sync(
         &mut self,
         cluster: &mut Cluster,
-        timing: &ClusterTiming,
         queue: &mut Queue<Event>,
         now: Timestamp,
-    ) -> Vec<PodId> {
+    ) -> Changes {
         if self.look_due == Some(now) {
             self.look_due = None;
         }
@@ -56,7 +62,7 @@ impl Workloads {
             .map(Object::reference)
             .filter(|object| object.kind == Kind::Deployment)
             .collect();
-        let mut made = Vec::new();
+        let mut changes = Changes::default();
         let mut wake: Option<Timestamp> = None;
         for reference in deployments {
             let Some(Object::Deployment(deployment)) = cluster.get_mut(&reference) else {
@@ -65,13 +71,9 @@ impl Workloads {
             let controller = self.controllers.entry(reference).or_default();
             for action in controller.sync(deployment, &mut self.pods, now).pods {
                 match action {
-                    PodAction::Created { pod, .. } => made.push(pod),
-                    PodAction::Terminating { pod } => {
-                        let dropped = now + timing.endpoint_removal;
-                        queue.push(dropped, Event::PodDropped(pod));
-                        queue.push(dropped + SHUTDOWN, Event::PodGone(pod));
-                    }
-                    PodAction::Removed { .. } => {}
+                    PodAction::Created { pod, .. } => changes.made.push(pod),
+                    PodAction::Terminating { pod } => changes.terminating.push(pod),
+                    PodAction::Removed { pod } => changes.removed.push(pod),
                 }
             }
             wake = [wake, controller.next_wake()].into_iter().flatten().min();
@@ -79,36 +81,7 @@ impl Workloads {
         if let Some(at) = wake {
             self.look(at, queue);
         }
-        made
-    }
-
-    /// Sets a new pod on its way to readiness.
-    pub(super) fn start(
-        &mut self,
-        pod: PodId,
-        startup: Startup,
-        now: Timestamp,
-        queue: &mut Queue<Event>,
-    ) {
-        self.startups.insert(pod, startup);
-        queue.push(startup.scheduled_at(now), Event::PodScheduled(pod));
-        queue.push(startup.running_at(now), Event::PodRunning(pod));
-        queue.push(startup.ready_at(now), Event::PodReady(pod));
-    }
-
-    /// A pod got its node. There is one, without limits.
-    pub(super) fn scheduled(&mut self, pod: PodId, now: Timestamp) {
-        self.pods.scheduled(pod, NodeId(0), now);
-    }
-
-    /// A pod's container runs.
-    pub(super) fn running(&mut self, pod: PodId, now: Timestamp) {
-        self.pods.running(pod, now);
-    }
-
-    /// A pod is ready; says whether it was there to be.
-    pub(super) fn ready(&mut self, pod: PodId, now: Timestamp) -> bool {
-        self.pods.ready(pod, now)
+        changes
     }
 
     /// Routers learn of a pod; says whether it gets traffic from now on.
@@ -117,18 +90,42 @@ impl Workloads {
             .pods
             .get(pod)
             .is_some_and(|p| p.is_ready() && !p.is_terminating());
-        there && self.serving.insert(pod)
+        // One that was about to be dropped and is ready again is another process.
+        there && (self.dropping.remove(&pod).is_some() | self.serving.insert(pod))
     }
 
-    /// Routers drop a pod; says whether it got traffic until now.
-    pub(super) fn dropped(&mut self, pod: PodId) -> bool {
+    /// Routers will drop a pod at a moment, if they know it; says whether that is so.
+    pub(super) fn is_dropped_at(&mut self, pod: PodId, at: Timestamp) -> bool {
+        let known = self.serving.contains(&pod);
+        if known {
+            self.dropping.entry(pod).or_insert(at);
+        }
+        known
+    }
+
+    /// Routers drop a pod, if they are still to do so; says whether it got traffic until now.
+    pub(super) fn dropped(&mut self, pod: PodId, now: Timestamp) -> bool {
+        if self.dropping.get(&pod).is_none_or(|due| *due > now) {
+            return false;
+        }
+        self.dropping.remove(&pod);
         self.serving.remove(&pod)
+    }
+
+    /// A pod that gets traffic and must not: one that is gone, or that is not ready and nobody is about to drop.
+    pub(super) fn stray(&self) -> Option<PodId> {
+        let fits = |id: &PodId| {
+            let ready = |pod: &Pod| pod.is_ready() && !pod.is_terminating();
+            let pod = self.pods.get(*id);
+            pod.is_some_and(|pod| ready(pod) || self.dropping.contains_key(id))
+        };
+        self.serving.iter().find(|id| !fits(id)).copied()
     }
 
     /// A pod's object is removed.
     pub(super) fn gone(&mut self, pod: PodId) {
         self.serving.remove(&pod);
-        self.startups.remove(&pod);
+        self.dropping.remove(&pod);
         self.pods.gone(pod);
     }
 

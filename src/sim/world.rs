@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
 
 use super::autoscaling::Autoscaling;
 use super::clock::nanos;
@@ -18,27 +18,27 @@ use super::driver::{Desk, QueryCache, Said};
 use super::event::Event;
 use super::exporter::IngressExporter;
 use super::ingress::{Backend, Group, ScrapeGrid};
-use super::pods::{Pod, PodId, Startup};
+use super::kubelets::{Kubelets, containers_end};
+use super::pods::{Pod, PodId};
 use super::queue::Queue;
 use super::recorder::{AfterTick, Recorder, State};
 use super::requests::{PathPlan, RequestPath};
-use super::revisions::{Revisions, fail_rate};
+use super::revisions::Revisions;
 use super::routing::{Endpoints, Entry, Routing, entry, label_group, next_on_grid};
-use super::sampling::{TableIx, Tables};
-use super::service::{PodIx, PodSpec, Side};
+use super::service::PodIx;
 use super::truth::truth;
 use super::workloads::Workloads;
 use crate::canary::{Canary, CanaryStatus, Phase, Provider};
 use crate::engine::cluster::Cluster;
 use crate::engine::{Decision, Object, ObjectRef, Settings};
 use crate::promql;
-use crate::scenario::{Action, Distribution, RatePoint, Scenario};
+use crate::scenario::{Action, RatePoint, Scenario};
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
 use crate::tsdb::Storage;
 
 /// From a write to the reaction of the controller that watches the object.
-const WATCH_DELAY: Span = Span::from_millis(20);
+pub(super) const WATCH_DELAY: Span = Span::from_millis(20);
 
 /// How far back samples are kept: the metric windows of canary queries are a few minutes.
 const RETENTION: Span = Span::from_secs(3600);
@@ -51,21 +51,19 @@ pub struct World {
     settings: Settings,
     pub(super) provider: Provider,
     canary: ObjectRef,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     end: Timestamp,
-    queue: Queue<Event>,
+    pub(super) queue: Queue<Event>,
     pub(super) cluster: Cluster,
     pub(super) workloads: Workloads,
-    revisions: Revisions,
-    routing: Routing,
+    pub(super) kubelets: Kubelets,
+    pub(super) revisions: Revisions,
+    pub(super) routing: Routing,
     autoscaling: Autoscaling,
-    startups: Stream,
-    /// Start-up times by version number.
-    startup_times: (Tables, Vec<TableIx>),
     pub(super) path: RequestPath,
     /// Pods as the request path knows them.
-    on_path: BTreeMap<PodId, PodIx>,
-    endpoints: Endpoints,
+    pub(super) on_path: BTreeMap<PodId, PodIx>,
+    pub(super) endpoints: Endpoints,
     storage: Storage,
     exporter: IngressExporter,
     queries: QueryCache,
@@ -127,11 +125,7 @@ impl World {
             entry == Entry::Recorded,
         );
         plan.scrapes = scenario.prometheus.service_monitor.then_some(grid);
-        let startup_times: Vec<Distribution> = scenario
-            .versions
-            .values()
-            .map(|version| version.startup.clone())
-            .collect();
+        plan.kills = containers_end(&scenario);
 
         let mut world = World {
             seed,
@@ -143,6 +137,7 @@ impl World {
             queue: Queue::new(),
             cluster: Cluster::default(),
             workloads: Workloads::default(),
+            kubelets: Kubelets::new(&scenario, run_seed),
             revisions: Revisions::new(&scenario),
             routing: Routing::new(
                 &canary,
@@ -152,8 +147,6 @@ impl World {
                 run_seed,
             ),
             autoscaling: Autoscaling::new(&scenario, provider, run_seed),
-            startups: run_seed.stream(Purpose::Startup, 0),
-            startup_times: Tables::compile(&startup_times),
             path: RequestPath::new(plan, run_seed, nanos(now)),
             on_path: BTreeMap::new(),
             endpoints: Endpoints::default(),
@@ -216,6 +209,11 @@ impl World {
     }
 
     fn advance_to(&mut self, at: Timestamp) {
+        debug_assert_eq!(
+            self.workloads.stray(),
+            None,
+            "a pod gets requests that is gone, or not ready and not about to be dropped"
+        );
         if at > self.now {
             self.path.advance(nanos(at));
             self.now = at;
@@ -256,23 +254,7 @@ impl World {
             .chain(manifests.secrets.iter().cloned().map(Object::from));
         objects.for_each(|object| self.cluster.apply(object));
 
-        for pod in self.workloads.sync(
-            &mut self.cluster,
-            &scenario.cluster,
-            &mut self.queue,
-            self.now,
-        ) {
-            self.workloads.scheduled(pod, self.now);
-            self.workloads.running(pod, self.now);
-            self.workloads.ready(pod, self.now);
-            self.pod_serves(pod);
-        }
-        self.workloads.sync(
-            &mut self.cluster,
-            &scenario.cluster,
-            &mut self.queue,
-            self.now,
-        );
+        self.find_running_pods();
 
         self.queue.push(Timestamp::ZERO, Event::Zero);
         for (index, event) in scenario.events.iter().enumerate() {
@@ -303,30 +285,14 @@ impl World {
                 );
             }
             Event::Deployments => self.look_at_deployments(),
-            Event::PodScheduled(pod) => self.workloads.scheduled(pod, now),
-            Event::PodRunning(pod) => self.workloads.running(pod, now),
-            Event::PodReady(pod) => {
-                if self.workloads.ready(pod, now) {
-                    self.queue.push(
-                        now + self.scenario.cluster.endpoint_addition,
-                        Event::PodServes(pod),
-                    );
-                    self.workloads.look(now + WATCH_DELAY, &mut self.queue);
-                }
-            }
+            Event::PodScheduled(pod) => self.pod_scheduled(pod),
+            Event::PodPulls(pod) => self.pod_pulls(pod),
+            Event::ContainerStarts(pod) => self.container_starts(pod),
+            Event::PodReady(container) => self.pod_ready(container),
+            Event::ContainerExits(container) => self.container_exits(container),
             Event::PodServes(pod) => self.pod_serves(pod),
-            Event::PodDropped(pod) => {
-                if self.workloads.dropped(pod) {
-                    self.refresh_endpoints();
-                }
-                if let Some(index) = self.on_path.remove(&pod) {
-                    self.path.remove_pod(index);
-                }
-            }
-            Event::PodGone(pod) => {
-                self.workloads.gone(pod);
-                self.workloads.look(now + WATCH_DELAY, &mut self.queue);
-            }
+            Event::PodDropped(pod) => self.pod_dropped(pod),
+            Event::PodGone(pod) => self.pod_gone(pod),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
             Event::MetricsServer => {
                 let (path, on_path) = (&self.path, &self.on_path);
@@ -351,12 +317,12 @@ impl World {
 
     /// Takes down what the per-second table shows of the control plane.
     fn note_state(&mut self) {
-        let ready = |deployment| self.workloads.replicas(&self.cluster, deployment).ready;
+        let replicas = |deployment| self.workloads.replicas(&self.cluster, deployment);
         let state = State {
             at: self.now,
             canary_weight: self.weights.1,
-            primary_ready: ready(self.routing.primary()),
-            canary_ready: ready(self.routing.target()),
+            primary: replicas(self.routing.primary()),
+            canary: replicas(self.routing.target()),
         };
         self.recorder.state(state);
     }
@@ -458,54 +424,8 @@ impl World {
         self.react();
     }
 
-    fn look_at_deployments(&mut self) {
-        let made = self.workloads.sync(
-            &mut self.cluster,
-            &self.scenario.cluster,
-            &mut self.queue,
-            self.now,
-        );
-        for pod in made {
-            let version = self.version_of(pod);
-            let (tables, times) = &self.startup_times;
-            let total = tables.value(times[version], self.startups.next_u64()) as u64;
-            let total = Span::from_millis((total / 1_000_000) as i64);
-            self.workloads
-                .start(pod, Startup::lasting(total), self.now, &mut self.queue);
-        }
-    }
-
-    fn pod_serves(&mut self, pod: PodId) {
-        if !self.workloads.serves(pod) {
-            return;
-        }
-        let version = self.version_of(pod);
-        let target = self.routing.target().name.clone();
-        let revision = &self.workloads.pods.get(pod).expect("it serves").revision;
-        let side = if revision.deployment == target {
-            Side::Canary
-        } else {
-            Side::Primary
-        };
-        let failure_rate = fail_rate(&revision.template);
-        let index = self.path.add_pod(PodSpec {
-            side,
-            version,
-            failure_rate,
-        });
-        self.on_path.insert(pod, index);
-        self.refresh_endpoints();
-    }
-
-    fn version_of(&self, pod: PodId) -> usize {
-        self.workloads
-            .pods
-            .get(pod)
-            .map_or(0, |pod| self.revisions.version_of(&pod.revision.template))
-    }
-
     /// Tells the request path who gets traffic, if that changed.
-    fn refresh_endpoints(&mut self) {
+    pub(super) fn refresh_endpoints(&mut self) {
         let endpoints = self.routing.endpoints(&self.cluster, &self.workloads);
         if endpoints == self.endpoints {
             return;

@@ -378,7 +378,9 @@ fn add_traffic(record: &mut Record, failing: f64) {
             p50_ms: 20.5,
             p99_ms: 60.0 + noise.below(12) as f64,
             canary_weight: weight,
+            primary_wanted: (100 - weight as i32) / 10,
             primary_ready: (100 - weight as i32) / 10,
+            canary_wanted: weight as i32 / 10,
             canary_ready: weight as i32 / 10,
         };
         record.requests.total += second.requests;

@@ -36,9 +36,9 @@ fn traffic_has_a_row_a_second() {
     let text = text(traffic(&fixture::chaos30()));
     let head: Vec<&str> = text.lines().take(3).collect();
     insta::assert_snapshot!(head.join("\n"), @r#"
-    at_s,requests,failed,canary,canary_failed,p50_ms,p99_ms,canary_weight,primary_ready,canary_ready
-    0,204,0,0,0,20.5,71,0,10,0
-    1,200,0,0,0,20.5,65,0,10,0
+    at_s,requests,failed,canary,canary_failed,p50_ms,p99_ms,canary_weight,primary_wanted,primary_ready,canary_wanted,canary_ready
+    0,204,0,0,0,20.5,71,0,10,10,0,0
+    1,200,0,0,0,20.5,65,0,10,10,0,0
     "#);
     assert_eq!(text.lines().count(), 1 + 900);
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use rollcast::scenario::{
-    Arrivals, Attribution, Distribution, IngressController, RatePoint, Traffic, Version, Via,
+    Arrivals, Attribution, Distribution, IngressController, PodCourse, RatePoint, Traffic, Version,
+    Via,
 };
 use rollcast::seed::RunSeed;
 use rollcast::sim::clock::{Nanos, SECOND};
@@ -73,6 +74,7 @@ impl Given {
             base_failure_rate: 0.0,
             image: None,
             env: BTreeMap::new(),
+            course: PodCourse::default(),
         };
         let ingress = IngressController {
             attribution: Attribution::Shared,

@@ -2,6 +2,7 @@
 //!
 //! A failing seed is named in the message: `rollcast simulate scenarios/NAME.toml --seed SEED` shows the run.
 
+mod cluster;
 mod drills;
 mod stories;
 

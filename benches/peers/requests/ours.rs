@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rollcast::scenario::{
-    Arrivals, Attribution, Distribution, IngressController, RatePoint, Traffic, Version, Via,
+    Arrivals, Attribution, Distribution, IngressController, PodCourse, RatePoint, Traffic, Version,
+    Via,
 };
 use rollcast::seed::RunSeed;
 use rollcast::sim::clock::{Nanos, SECOND};
@@ -98,6 +99,7 @@ fn plan() -> PathPlan {
         base_failure_rate: FAILURE_RATE,
         image: None,
         env: BTreeMap::new(),
+        course: PodCourse::default(),
     };
     let ingress = IngressController {
         attribution: Attribution::Shared,

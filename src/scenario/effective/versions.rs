@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Reading, escaped};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::k8s::PodTemplate;
-use crate::scenario::model::{Distribution, Version};
+use crate::scenario::model::{Distribution, ImagePull, PodCourse, Version};
 use crate::scenario::schema::{
-    DistributionKeys, DistributionShape, Exponential, File, Lognormal, Uniform, VersionKeys,
+    DistributionKeys, DistributionShape, Exponential, File, ImagePullKeys, Lognormal, PullTime,
+    Uniform, VersionKeys,
 };
 use crate::scenario::units::FineTime;
 
@@ -37,6 +38,11 @@ struct Said {
     base_failure_rate: Option<f64>,
     image: Option<String>,
     env: BTreeMap<String, String>,
+    image_pull: Option<ImagePull>,
+    boot: Option<Distribution>,
+    never_ready: Option<bool>,
+    crash_after: Option<Distribution>,
+    shutdown: Option<Distribution>,
 }
 
 impl Reading<'_> {
@@ -98,6 +104,11 @@ impl Reading<'_> {
             base_failure_rate: keys.base_failure_rate.map(|share| share.0),
             image: keys.image.clone(),
             env: keys.env.clone(),
+            image_pull: self.image_pull(&at("image_pull"), &named("image_pull"), keys)?,
+            boot: distribution("boot", &keys.boot)?,
+            never_ready: keys.never_ready,
+            crash_after: distribution("crash_after", &keys.crash_after)?,
+            shutdown: distribution("shutdown", &keys.shutdown)?,
         })
     }
 
@@ -133,6 +144,11 @@ impl Reading<'_> {
                 startup: whole.startup.or(below.startup),
                 base_failure_rate: whole.base_failure_rate.or(below.base_failure_rate),
                 image: whole.image.or(below.image),
+                image_pull: whole.image_pull.or(below.image_pull),
+                boot: whole.boot.or(below.boot),
+                never_ready: whole.never_ready.or(below.never_ready),
+                crash_after: whole.crash_after.or(below.crash_after),
+                shutdown: whole.shutdown.or(below.shutdown),
                 env: below.env.into_iter().chain(whole.env).collect(),
             };
             line.push(parent);
@@ -140,7 +156,27 @@ impl Reading<'_> {
         Ok(whole)
     }
 
-    fn distribution(
+    fn image_pull(
+        &self,
+        pointer: &str,
+        key: &str,
+        keys: &VersionKeys,
+    ) -> Result<Option<ImagePull>, Diagnostic> {
+        let takes = match &keys.image_pull {
+            None => return Ok(None),
+            Some(ImagePullKeys::Constant(PullTime::Fails(_))) => {
+                return Ok(Some(ImagePull::Fails));
+            }
+            Some(ImagePullKeys::Constant(PullTime::Time(time))) => {
+                DistributionKeys::Constant(*time)
+            }
+            Some(ImagePullKeys::Shape(shape)) => DistributionKeys::Shape(shape.clone()),
+        };
+        let takes = self.distribution(pointer, key, &takes)?;
+        Ok(Some(ImagePull::Takes(takes)))
+    }
+
+    pub(super) fn distribution(
         &self,
         pointer: &str,
         key: &str,
@@ -238,7 +274,7 @@ impl Reading<'_> {
             (
                 "startup",
                 "is ready 4s after a pod's creation (median; lognormal, sigma 0.4)",
-                |said| said.startup.is_none(),
+                |said| said.startup.is_none() && said.boot.is_none(),
             ),
         ];
         for (key, what, unsaid) in values {
@@ -344,5 +380,12 @@ fn filled(said: Said) -> Version {
         base_failure_rate: said.base_failure_rate.unwrap_or(0.0),
         image: said.image,
         env: said.env,
+        course: PodCourse {
+            image_pull: said.image_pull,
+            boot: said.boot,
+            never_ready: said.never_ready.unwrap_or(false),
+            crash_after: said.crash_after,
+            shutdown: said.shutdown,
+        },
     }
 }

@@ -5,6 +5,8 @@
 
 mod no_values;
 mod outcome;
+mod pods;
+mod shares;
 mod traffic;
 
 use crate::canary::Provider;
@@ -12,6 +14,7 @@ use crate::record::{Finding, QueryRecord, Record};
 use crate::scenario::Scenario;
 use crate::time::Timestamp;
 
+use super::kubelets::Trouble;
 use super::routing::Entry;
 
 /// What findings are drawn from.
@@ -20,12 +23,20 @@ pub(super) struct Case<'a> {
     pub(super) record: &'a Record,
     pub(super) provider: Provider,
     pub(super) entry: Entry,
+    /// What went wrong with pods, by version.
+    pub(super) troubles: &'a [Trouble],
 }
 
 /// All findings of a run.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 8] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 14] = [
         outcome::not_started,
+        pods::image_pull,
+        pods::crash_loop,
+        pods::no_room,
+        pods::slow_start,
+        shares::shrunken_primary,
+        shares::not_to_be_had,
         no_values::cause,
         outcome::promoted_unseen,
         traffic::diluted,

@@ -64,7 +64,7 @@ pub struct PodProbes {
 pub enum Started {
     /// The pod is ready.
     Ready(Timestamp),
-    /// The startup probe has failed: the container is killed and starts again.
+    /// The startup or the liveness probe has failed: the container is killed and starts again.
     Killed(Timestamp),
 }
 
@@ -103,6 +103,9 @@ impl PodProbes {
                 }
             }
         };
+        if let Some(at) = self.killed_before(admitted, running.max(started), answers) {
+            return Started::Killed(at);
+        }
         let Some(probe) = self.readiness else {
             return Started::Ready(started);
         };
@@ -119,6 +122,25 @@ impl PodProbes {
             at = worker.tick_after(at);
         }
         Started::Ready(at)
+    }
+
+    /// When the liveness probe, which waits for the startup probe, kills a container that has not answered yet.
+    fn killed_before(
+        &self,
+        admitted: Timestamp,
+        started: Timestamp,
+        answers: Timestamp,
+    ) -> Option<Timestamp> {
+        let probe = self.liveness?;
+        let mut worker = ProbeWorker::new(ProbeKind::Liveness, probe, admitted);
+        let mut at = worker.first_try(started);
+        while at < answers {
+            if worker.tried(false) == Some(false) {
+                return Some(at);
+            }
+            at = worker.tick_after(at);
+        }
+        None
     }
 }
 

@@ -179,6 +179,7 @@ impl Pods {
 mod tests {
     use super::*;
     use crate::scenario::Distribution;
+    use crate::scenario::PodCourse;
     use crate::scenario::Version;
     use std::collections::BTreeMap;
 
@@ -193,6 +194,7 @@ mod tests {
             base_failure_rate: 0.1,
             image: None,
             env: BTreeMap::new(),
+            course: PodCourse::default(),
         };
         let mut pods = Pods::new(ServicePlan::new([&version]));
         for (failure_rate, expected) in [(0.0, 0.1), (0.5, 0.55), (1.0, 1.0), (7.0, 1.0)] {

@@ -1,0 +1,209 @@
+//! What the cluster does to a rollout: pods that do not start, nodes without room, an HPA that follows too late.
+//!
+//! The invariants of the world (no request goes to a pod that is gone, or not ready and not about to be dropped) are
+//! asserted inside it in every run of a build with debug assertions, these included.
+
+use rollcast::record::{Outcome, Record, TrafficSecond};
+use rollcast::time::Span;
+
+use crate::{finding, load, messages, run};
+
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
+
+fn second(record: &Record, at_s: i64) -> &TrafficSecond {
+    let found = record.traffic.iter().find(|second| second.at_s == at_s);
+    found.unwrap_or_else(|| panic!("seed {}: no second {at_s}", record.seed))
+}
+
+#[test]
+fn promotion_sends_everybody_to_a_primary_that_its_hpa_has_shrunk() {
+    let record = run(&load("hpa-herd"), 1);
+    assert_eq!(record.outcome, Outcome::Promoted);
+    assert_eq!(record.requests.canary_failed, 0, "the release is healthy");
+    assert!(record.requests.failed > 1000, "{:?}", record.requests);
+    let text = finding(&record, "shrunken-primary");
+    assert!(text.contains("The promotion at"), "{text}");
+    assert!(text.contains("stepWeightPromotion"), "{text}");
+}
+
+#[test]
+fn a_promotion_in_steps_spares_the_shrunken_primary() {
+    let mut scenario = load("hpa-herd");
+    let analysis = scenario.manifests.canary.spec.analysis.as_mut().unwrap();
+    analysis.step_weight_promotion = 10;
+    scenario.run.horizon = Span::from_secs(40 * 60);
+    let in_steps = run(&scenario, 1);
+    let at_once = run(&load("hpa-herd"), 1);
+    assert_eq!(in_steps.outcome, Outcome::Promoted);
+    assert!(
+        in_steps.requests.failed * 10 < at_once.requests.failed,
+        "{} against {}",
+        in_steps.requests.failed,
+        at_once.requests.failed
+    );
+}
+
+#[test]
+fn a_late_rollback_meets_a_shrunken_primary() {
+    let record = run(&load("rollback-shock"), 1);
+    assert_eq!(record.outcome, Outcome::RolledBack);
+    let text = finding(&record, "shrunken-primary");
+    assert!(text.contains("The rollback at"), "{text}");
+}
+
+#[test]
+fn two_pods_give_half_where_a_tenth_was_asked() {
+    let scenario = load("canary-too-small");
+    for seed in SEEDS {
+        let record = run(&scenario, seed);
+        let text = finding(&record, "share-not-to-be-had");
+        assert!(
+            text.starts_with("A weight of 10 % cannot be had from 2 pods")
+                && text.contains("steps of 10 % take 10 pods"),
+            "seed {seed}: {text}"
+        );
+        let step = record.timeline.iter().find(|row| row.canary_weight == 10);
+        let share = step.and_then(|row| row.canary_share).unwrap();
+        assert!((0.15..=0.55).contains(&share), "seed {seed}: {share}");
+        // Once the canary's pod serves, it has every second request.
+        let seconds = record.traffic.iter().filter(|s| (50..60).contains(&s.at_s));
+        let (canary, all) = seconds.fold((0, 0), |(c, a), s| (c + s.canary, a + s.requests));
+        let settled = canary as f64 / all as f64;
+        assert!((0.4..=0.6).contains(&settled), "seed {seed}: {settled}");
+    }
+    let roomy = run(&load("chaos30"), 1);
+    assert!(
+        roomy
+            .findings
+            .iter()
+            .all(|f| f.code != "share-not-to-be-had"),
+        "ten pods can give a tenth"
+    );
+}
+
+#[test]
+fn a_start_slower_than_the_deadline_is_rolled_back_unjudged() {
+    let scenario = load("slow-start");
+    for seed in SEEDS {
+        let record = run(&scenario, seed);
+        assert_eq!(record.outcome, Outcome::RolledBack, "seed {seed}");
+        assert_eq!(record.requests.canary, 0, "seed {seed}");
+        let text = finding(&record, "slow-start");
+        assert!(
+            text.contains("progressDeadlineSeconds"),
+            "seed {seed}: {text}"
+        );
+    }
+    let mut patient = scenario;
+    patient.manifests.canary.spec.progress_deadline_seconds = Some(300);
+    // The primary starts its pods one after another.
+    patient.run.horizon = Span::from_secs(30 * 60);
+    assert_eq!(run(&patient, 1).outcome, Outcome::Promoted);
+}
+
+#[test]
+fn a_crash_loop_reaches_no_user() {
+    let record = run(&load("crash-loop"), 1);
+    assert_eq!(record.outcome, Outcome::RolledBack);
+    assert_eq!(record.requests.canary, 0);
+    let text = finding(&record, "crash-loop");
+    // Three pods, each started at 0, 0, 10, 20, 40 and 80 seconds after its last end within the deadline.
+    assert!(text.contains("18 times in all"), "{text}");
+}
+
+#[test]
+fn pods_that_crash_under_load_are_noticed_where_retries_do_not_hide_it() {
+    let mut scenario = load("crash-loop");
+    let v2 = scenario.versions.get_mut("v2").unwrap();
+    v2.course.boot = None;
+    v2.course.crash_after = Some(rollcast::scenario::Distribution::Uniform {
+        min_ns: 40_000_000_000,
+        max_ns: 60_000_000_000,
+    });
+    let record = run(&scenario, 1);
+    assert!(record.requests.canary > 0, "they serve until they crash");
+    finding(&record, "crash-loop");
+    // The world's own assertions watch that nobody is served by a pod that is down.
+}
+
+#[test]
+fn a_push_during_the_analysis_starts_it_anew() {
+    let record = run(&load("push-during-analysis"), 1);
+    assert_eq!(record.outcome, Outcome::Promoted);
+    let said = messages(&record);
+    assert!(
+        said.iter()
+            .any(|m| m.starts_with("New revision detected! Restarting analysis")),
+        "{said:#?}"
+    );
+    let restarted = record
+        .timeline
+        .iter()
+        .position(|row| row.note.as_deref() == Some("another revision: analysis restarts"))
+        .unwrap();
+    let after = record.timeline[restarted + 1..].iter().take(2);
+    let weights: Vec<i64> = after.map(|row| row.canary_weight).collect();
+    assert_eq!(weights, [10, 20]);
+}
+
+#[test]
+fn a_promotion_fails_for_want_of_room_and_the_canary_goes_on_serving() {
+    let record = run(&load("promote-fails"), 1);
+    assert_eq!(record.outcome, Outcome::PromotionFailed);
+    assert_eq!(record.requests.failed, 0);
+    assert!(second(&record, 899).canary > 0);
+    let text = finding(&record, "no-room");
+    assert!(text.contains("A pod was Pending"), "{text}");
+    let mut roomy = load("promote-fails");
+    roomy.cluster.nodes = None;
+    assert_eq!(run(&roomy, 1).outcome, Outcome::Promoted);
+}
+
+#[test]
+fn an_image_that_does_not_exist_ends_at_the_progress_deadline() {
+    let record = run(&load("image-pull-stuck"), 1);
+    assert_eq!(record.outcome, Outcome::RolledBack);
+    assert_eq!(record.requests.failed, 0);
+    let text = finding(&record, "image-pull");
+    assert!(text.contains("1.1.0-typo"), "{text}");
+    assert!(text.contains("ImagePullBackOff"), "{text}");
+}
+
+/// The sync, stabilisation and start-up delays, second by second, as `traffic.csv` shows them.
+#[test]
+fn the_hpa_follows_a_step_in_load_late_and_leaves_it_later() {
+    let scenario = load("hpa-step");
+    for seed in SEEDS {
+        let record = run(&scenario, seed);
+        let wanted = |at: i64| second(&record, at).primary_wanted;
+        let ready = |at: i64| second(&record, at).primary_ready;
+        let calm = wanted(59);
+        assert!(
+            (3..=5).contains(&calm),
+            "seed {seed}: {calm} pods for 100/s"
+        );
+        let first =
+            |from: i64, what: &dyn Fn(i64) -> bool| (from..900).find(|at| what(*at)).unwrap_or(900);
+        // A sample that holds the new load, at most 15 s old when a sync, every 15 s, sees it: 15 to 45 s or so.
+        let reacted = first(60, &|at| wanted(at) > calm);
+        assert!(
+            (65..=110).contains(&reacted),
+            "seed {seed}: wanted at {reacted}"
+        );
+        // The new pods take their start-up and a second of routing; none is ready at once.
+        let served = first(60, &|at| ready(at) > calm);
+        assert!(
+            (reacted + 1..=reacted + 15).contains(&served),
+            "seed {seed}: wanted at {reacted}, ready at {served}"
+        );
+        let peak = (60..360).map(wanted).max().unwrap();
+        assert!(
+            (13..=17).contains(&peak),
+            "seed {seed}: {peak} pods for 400/s"
+        );
+        // Five minutes of lower recommendations, then down.
+        let left = first(360, &|at| wanted(at) < peak);
+        assert!((640..=720).contains(&left), "seed {seed}: left at {left}");
+        assert!(wanted(899) <= calm + 1, "seed {seed}: {}", wanted(899));
+    }
+}
