@@ -3,6 +3,7 @@
 //! A failing seed is named in the message: `rollcast simulate scenarios/NAME.toml --seed SEED` shows the run.
 
 mod drills;
+mod scripts;
 mod stories;
 
 use std::path::{Path, PathBuf};
