@@ -1,16 +1,18 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
+mod events;
 mod traffic;
 mod versions;
+mod webhooks;
 
 pub(super) use versions::is_fraction;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::assemble::Files;
 use super::model::{
     Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, NodePool,
-    Prometheus, Run, Scenario, ScenarioEvent, Version,
+    Prometheus, Run, Scenario,
 };
 use super::schema::{File, NodeKeys, PrometheusVersion};
 use super::units::{Time, shown};
@@ -56,12 +58,14 @@ pub(super) fn effective(
     let cluster = reading.cluster(&file)?;
     let versions = reading.versions(&file)?;
     let initial_version = reading.initial_version(&file, &versions)?;
-    let events = reading.events(&file, &versions, horizon)?;
+    let mut events = reading.events(&file, &versions, horizon)?;
     let expect = reading.expect(&file)?;
     let manifests = manifests()?;
+    reading.edits(&mut events, &manifests)?;
+    let webhooks = reading.webhooks(&file, &events, &manifests, horizon)?;
     let pushed = events.iter().filter_map(|event| match &event.action {
         Action::Push(version) => Some(version),
-        Action::Annotate(_) => None,
+        _ => None,
     });
     let used: BTreeSet<&String> = pushed.chain([&initial_version]).collect();
     reading.distinct(&used, &versions, &manifests.deployment.spec.template)?;
@@ -91,6 +95,7 @@ pub(super) fn effective(
         versions,
         initial_version,
         events,
+        webhooks,
         expect,
         manifests,
         assumptions: reading.assumptions,
@@ -318,64 +323,6 @@ impl Reading<'_> {
         Err(self
             .refuse(pointer, message)
             .help("there must be one at least"))
-    }
-
-    fn events(
-        &self,
-        file: &File,
-        versions: &BTreeMap<String, Version>,
-        horizon: Span,
-    ) -> Result<Vec<ScenarioEvent>, Diagnostic> {
-        let mut events = Vec::new();
-        for (index, keys) in file.events.iter().enumerate() {
-            let pointer = format!("/events/{index}");
-            let Time(at) = keys.at;
-            if at > horizon {
-                return Err(self
-                    .refuse(
-                        &format!("{pointer}/at"),
-                        format!(
-                            "`events[{index}].at` is {}, after the run's end at {}",
-                            shown(at),
-                            shown(horizon)
-                        ),
-                    )
-                    .help("raise `run.horizon` or move the event"));
-            }
-            let action = match (&keys.push, &keys.annotate) {
-                (Some(version), None) if versions.contains_key(version) => {
-                    Action::Push(version.clone())
-                }
-                (Some(version), None) => {
-                    return Err(self.unknown_version(
-                        &format!("{pointer}/push"),
-                        version,
-                        versions.keys(),
-                    ));
-                }
-                (None, Some(annotations)) => Action::Annotate(annotations.clone()),
-                (None, None) => {
-                    return Err(self
-                        .refuse(
-                            &pointer,
-                            format!("`events[{index}]` says when, but not what"),
-                        )
-                        .help("give `push = \"v2\"` or `annotate = { key = \"value\" }`"));
-                }
-                (Some(_), Some(_)) => {
-                    return Err(self
-                        .refuse(
-                            &pointer,
-                            format!("`events[{index}]` has both `push` and `annotate`"),
-                        )
-                        .help("write two events"));
-                }
-            };
-            events.push(ScenarioEvent { at, action });
-        }
-        // Stable: what happens at one time happens in the order it was written.
-        events.sort_by_key(|event| event.at);
-        Ok(events)
     }
 
     fn expect(&self, file: &File) -> Result<Option<Expect>, Diagnostic> {

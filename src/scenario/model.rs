@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::canary::{AlertProvider, Canary, MetricTemplate, Provider, Rules};
+use crate::canary::{AlertProvider, Canary, CanarySpec, MetricTemplate, Provider, Rules};
 use crate::k8s::manifest::Document;
 use crate::k8s::{
     ConfigMap, Deployment, HorizontalPodAutoscaler, HttpRoute, Ingress, Secret, Service,
@@ -42,6 +43,9 @@ pub struct Scenario {
     pub initial_version: String,
     /// What happens when.
     pub events: Vec<ScenarioEvent>,
+    /// How the Canary's webhooks answer, by their names; what is not here answers 200 at once.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub webhooks: BTreeMap<String, WebhookScript>,
     /// What `check` asserts.
     pub expect: Option<Expect>,
     /// The user's objects.
@@ -285,6 +289,63 @@ pub enum Action {
     Push(String),
     /// The target Deployment's metadata gets these annotations (`kubectl annotate deployment`).
     Annotate(BTreeMap<String, String>),
+    /// A ConfigMap's data gets these keys.
+    ConfigMap {
+        /// Its name, in the Canary's namespace.
+        name: String,
+        /// Keys and values.
+        data: BTreeMap<String, String>,
+    },
+    /// A Secret's data gets these keys.
+    Secret {
+        /// Its name, in the Canary's namespace.
+        name: String,
+        /// Keys and values in base64.
+        data: BTreeMap<String, String>,
+    },
+    /// The Canary's spec is edited.
+    Edit {
+        /// What was laid over it.
+        patch: Value,
+        /// The spec from then on, every edit before it included.
+        #[serde(skip)]
+        spec: Box<CanarySpec>,
+    },
+}
+
+/// `[webhooks.NAME]`: how a webhook answers, and from when on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WebhookScript {
+    /// In order of time; the first holds from the start of the warm-up. Never empty.
+    pub answers: Vec<HookAnswer>,
+}
+
+/// How a webhook answers from some time on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HookAnswer {
+    /// From the scenario's zero.
+    pub from: Span,
+    /// What comes of an attempt.
+    pub result: HookResult,
+    /// After how long.
+    pub latency: Span,
+}
+
+/// What comes of one attempt to call a webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookResult {
+    /// An answer.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Its body.
+        body: String,
+    },
+    /// Nobody listens.
+    Unreachable,
+    /// No answer within the timeout.
+    TimesOut,
 }
 
 /// `[expect]`.

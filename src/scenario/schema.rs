@@ -47,6 +47,8 @@ pub(super) struct File {
     pub(super) versions: BTreeMap<String, VersionKeys>,
     /// What happens during the run.
     pub(super) events: Vec<EventKeys>,
+    /// How the Canary's webhooks answer, by the name each has there. What is not scripted answers 200 at once.
+    pub(super) webhooks: BTreeMap<String, WebhookKeys>,
     /// What the `check` command asserts.
     pub(super) expect: Option<ExpectKeys>,
     /// Fields of the Canary, in its own spelling, laid over the manifest's: tables are merged, an element of a list is named by its `name` or its index, anything else is replaced. Without a Canary manifest this is the Canary. Among several Canaries `metadata.name` chooses.
@@ -407,17 +409,87 @@ pub(super) struct Uniform {
     pub(super) max: FineTime,
 }
 
-/// `[[events]]`: something that happens; exactly one of `push` and `annotate`.
+/// `[[events]]`: something that happens; exactly one of `push`, `annotate`, `config`, `suspend` and `patch`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["push"] }, { "required": ["annotate"] }]))]
+#[schemars(extend("oneOf" = [
+    { "required": ["push"] }, { "required": ["annotate"] }, { "required": ["config"] }, { "required": ["suspend"] },
+    { "required": ["patch"] },
+]))]
 pub(super) struct EventKeys {
     /// When, from the scenario's zero. What happens at a tick's instant happens before the tick.
     pub(super) at: Time,
-    /// The target Deployment gets this version's pod template.
+    /// The target Deployment gets this version's pod template. An earlier version is a revert.
     pub(super) push: Option<String>,
     /// The target Deployment's metadata gets these annotations, as by `kubectl annotate deployment`.
     pub(super) annotate: Option<BTreeMap<String, String>>,
+    /// A ConfigMap or Secret gets new data.
+    pub(super) config: Option<ConfigKeys>,
+    /// The Canary's `spec.suspend`.
+    pub(super) suspend: Option<bool>,
+    /// Fields of the Canary's spec, laid over it like `canary` over the manifest. `analysis`, `metricsServer`, `progressDeadlineSeconds`, `skipAnalysis` and `suspend` can change during a run.
+    pub(super) patch: Option<Object>,
+}
+
+/// `events.config`: exactly one of `config_map` and `secret`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["config_map"] }, { "required": ["secret"] }]))]
+pub(super) struct ConfigKeys {
+    /// Name of the ConfigMap.
+    pub(super) config_map: Option<String>,
+    /// Name of the Secret.
+    pub(super) secret: Option<String>,
+    /// Keys and their new values; other keys stay. A Secret's values are in base64, as in its manifest.
+    pub(super) data: BTreeMap<String, String>,
+}
+
+/// `[webhooks.NAME]`: how a webhook answers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WebhookKeys {
+    /// HTTP status of the answer: up to 202 passes, 429 and 5xx but 501 are tried again while the hook has retries. Default: 200.
+    #[schemars(range(min = 100, max = 599))]
+    pub(super) status: Option<u16>,
+    /// Instead of a status, a word for what comes of an attempt.
+    pub(super) outcome: Option<HookOutcomeName>,
+    /// Body of the answer, which Flagger's message quotes where the status fails. Default: none.
+    pub(super) body: Option<String>,
+    /// How long an answer takes; the tick waits for it. An attempt that takes as long as the hook's timeout fails. Default: "0s".
+    pub(super) latency: Option<Time>,
+    /// Other answers from some time on. What a change does not say stays as it was.
+    pub(super) changes: Vec<HookChange>,
+}
+
+/// An element of `webhooks.NAME.changes`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HookChange {
+    /// From when on, from the scenario's zero.
+    pub(super) from: Time,
+    /// HTTP status of the answer.
+    #[schemars(range(min = 100, max = 599))]
+    pub(super) status: Option<u16>,
+    /// Instead of a status, a word for what comes of an attempt.
+    pub(super) outcome: Option<HookOutcomeName>,
+    /// Body of the answer.
+    pub(super) body: Option<String>,
+    /// How long an answer takes.
+    pub(super) latency: Option<Time>,
+}
+
+/// What comes of one attempt to call a webhook.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum HookOutcomeName {
+    /// Status 200.
+    Passes,
+    /// Status 403, as a closed gate of Flagger's load tester answers.
+    Fails,
+    /// Nobody listens: the connection is refused.
+    Unreachable,
+    /// No answer within the hook's timeout.
+    TimesOut,
 }
 
 /// `[expect]`: what the `check` command asserts.

@@ -4,21 +4,23 @@
 //! simulated Prometheus, and takes down what was said. What a write sets in motion (pods, weights) begins after the tick,
 //! as in a cluster whose controllers react to watches.
 //!
-//! Left out: webhooks are not called; each is taken as answering 200, and the record says so.
+//! A tick takes no time but that of its queries and webhooks. A query is evaluated when it arrives, the world around it as
+//! at the start of the tick; while a webhook is waited for, the world goes on, and what is said afterwards is said later.
 
 use std::collections::BTreeMap;
 
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use crate::engine::cluster::Cluster;
+use super::webhooks;
+use super::world::World;
+
 use crate::engine::{
     self, Event, Gauge, HookCall, HookError, Notice, Object, ObjectRef, Query, QueryError,
     QuerySource, ReadError, Sample, Settings, Ticked, Write, WriteError, prometheus,
 };
 use crate::promql;
 use crate::record::{QueryRecord, SelectorSeen, SeriesSeen};
-use crate::seed::Stream;
 use crate::time::{Span, Timestamp};
 use crate::tsdb::Storage;
 
@@ -32,34 +34,55 @@ pub(super) struct QueryCache {
 /// What a tick left behind besides its changes of the cluster.
 #[derive(Debug, Default)]
 pub(super) struct Said {
-    pub(super) events: Vec<Event>,
+    /// When the tick ended: when its weights were set.
+    pub(super) ended: Timestamp,
+    pub(super) events: Vec<(Timestamp, Event)>,
     pub(super) queries: Vec<QueryRecord>,
     /// The weights last reported by `flagger_canary_weight`.
     pub(super) weights: Option<(i64, i64)>,
-    /// Objects written.
-    pub(super) written: Vec<ObjectRef>,
-    /// Webhooks that were taken as answering 200.
-    pub(super) hooks: Vec<String>,
 }
 
 /// The engine's view of the simulated cluster during one tick.
 pub(super) struct Desk<'w> {
-    pub(super) cluster: &'w mut Cluster,
-    pub(super) storage: &'w Storage,
-    pub(super) queries: &'w mut QueryCache,
-    /// Draws how long each query takes to reach Prometheus.
-    pub(super) latency: &'w mut Stream,
-    /// The longest it takes.
-    pub(super) longest_latency: Span,
-    /// When the next query leaves.
-    pub(super) now: Timestamp,
-    pub(super) said: Said,
+    world: &'w mut World,
+    /// When the next query or call leaves.
+    now: Timestamp,
+    /// Time spent on webhooks. What is said is said so long after the start of the tick: a query's few milliseconds do
+    /// not count.
+    waited: Span,
+    started: Timestamp,
+    /// Something has been written that no controller has seen yet.
+    written: bool,
+    said: Said,
 }
 
-impl Desk<'_> {
-    /// Runs the tick and pairs its checks with the queries it asked.
-    pub(super) fn tick(mut self, canary: &ObjectRef, settings: &Settings) -> (Ticked, Said) {
+impl<'w> Desk<'w> {
+    /// The desk of a tick that starts now.
+    pub(super) fn new(world: &'w mut World) -> Self {
+        let now = world.now();
+        Desk {
+            world,
+            now,
+            waited: Span::ZERO,
+            started: now,
+            written: false,
+            said: Said::default(),
+        }
+    }
+
+    /// Runs the tick and pairs its checks with the queries it asked. `None` where the run ended before the tick did.
+    pub(super) fn tick(
+        mut self,
+        canary: &ObjectRef,
+        settings: &Settings,
+    ) -> Option<(Ticked, Said)> {
         let ticked = engine::tick(canary, settings, self.now, &mut self);
+        if self.world.is_over() {
+            return None;
+        }
+        if self.written {
+            self.world.react();
+        }
         let asked = self
             .said
             .queries
@@ -71,45 +94,61 @@ impl Desk<'_> {
             query.passed = check.passed;
             query.message.clone_from(&check.message);
         }
-        (ticked, self.said)
+        self.said.ended = self.started + self.waited;
+        Some((ticked, self.said))
+    }
+
+    /// Waits for an answer while the world goes on: controllers act on what has been written so far.
+    fn wait(&mut self, span: Span) {
+        if span <= Span::ZERO {
+            return;
+        }
+        if std::mem::take(&mut self.written) {
+            self.world.react();
+        }
+        if let Some(weights) = self.said.weights {
+            self.world.report_weights(weights);
+        }
+        self.now += span;
+        self.waited = self.waited + span;
+        self.world.run_until(self.now);
     }
 }
 
 impl engine::World for Desk<'_> {
     fn read(&mut self, object: &ObjectRef) -> Result<Option<Object>, ReadError> {
-        Ok(self.cluster.get(object).cloned())
+        Ok(self.world.cluster.get(object).cloned())
     }
 
     fn write(&mut self, write: Write) -> Result<(), WriteError> {
-        let written = match &write {
-            Write::Create(object) | Write::Update(object) => object.reference(),
-            Write::Scale { deployment, .. } => deployment.clone(),
-            Write::CanaryStatus { canary, .. } | Write::Finalizers { canary, .. } => canary.clone(),
-        };
-        self.cluster.write(write)?;
-        self.said.written.push(written);
+        // Nothing that would have happened after the run's end happens.
+        if self.world.is_over() {
+            return Ok(());
+        }
+        self.world.cluster.write(write)?;
+        self.written = true;
         Ok(())
     }
 
     fn query(&mut self, query: &Query) -> Result<Vec<Sample>, QueryError> {
-        let latency = self
-            .latency
-            .random_range(1..=self.longest_latency.as_millis().max(1));
+        let world = &mut *self.world;
+        let longest = world.scenario.prometheus.query_latency.as_millis();
+        let latency = world.query_latency.random_range(1..=longest.max(1));
         self.now += Span::from_millis(latency);
-        let compiled = self.queries.compile(&query.text)?;
+        let compiled = world.queries.compile(&query.text)?;
         let mut record = QueryRecord {
             metric: query.metric.clone(),
             source: query.source,
             text: query.text.clone(),
             evaluated_at: self.now,
-            selectors: seen(&compiled, self.storage, self.now),
+            selectors: seen(&compiled, &world.storage, self.now),
             value: None,
             bound: None,
             passed: true,
             message: None,
             truth: None,
         };
-        let samples = answer(&compiled, self.storage, self.now);
+        let samples = answer(&compiled, &world.storage, self.now);
         if let Ok([.., last]) = samples.as_deref() {
             record.value = Some(last.value);
         }
@@ -118,13 +157,18 @@ impl engine::World for Desk<'_> {
     }
 
     fn call(&mut self, hook: &HookCall) -> Result<(), HookError> {
-        self.said.hooks.push(hook.name.clone());
-        Ok(())
+        let script = self.world.scenario.webhooks.get(&hook.name);
+        let (answer, took) = webhooks::call(script, hook, self.now);
+        self.wait(took);
+        answer
     }
 
     fn tell(&mut self, notice: Notice) {
         match notice {
-            Notice::Event(event) => self.said.events.push(event),
+            Notice::Event(event) => {
+                let at = self.started + self.waited;
+                self.said.events.push((at, event));
+            }
             Notice::Gauge(Gauge::Weight { primary, canary }) => {
                 self.said.weights = Some((primary, canary))
             }

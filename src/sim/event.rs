@@ -10,8 +10,10 @@ pub(super) enum Event {
     Zero,
     /// The scenario's n-th event is due.
     Scenario(usize),
-    /// Flagger looks at its Canary.
+    /// Flagger looks at its Canary, if this is still when its ticker says.
     Tick,
+    /// Flagger's control loop starts another job for its Canary, whose interval has changed.
+    ControlLoop,
     /// Prometheus scrapes the ingress controller.
     Scrape,
     /// The Deployment controller looks at its Deployments.

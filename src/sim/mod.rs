@@ -29,9 +29,12 @@ pub mod requests;
 mod revisions;
 mod routing;
 pub mod sampling;
+mod scripted;
 pub mod service;
+mod ticker;
 pub mod traffic;
 mod truth;
+mod webhooks;
 mod workloads;
 mod world;
 

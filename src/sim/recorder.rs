@@ -37,6 +37,8 @@ pub(super) struct State {
 /// The world after a tick, as far as it is recorded.
 pub(super) struct AfterTick<'a> {
     pub(super) at: Timestamp,
+    /// When it ended, webhooks included: its weights and decisions are of that moment.
+    pub(super) ended: Timestamp,
     pub(super) status: &'a CanaryStatus,
     /// Percent for primary and canary.
     pub(super) weights: (i64, i64),
@@ -108,7 +110,7 @@ impl Recorder {
             if let Some(note) = row_note(ticked) {
                 self.close_row(after.served);
                 self.rows.push(TimelineRow {
-                    at,
+                    at: after.ended,
                     phase: ticked.phase_after,
                     primary_weight: after.weights.0,
                     canary_weight: after.weights.1,
@@ -117,7 +119,7 @@ impl Recorder {
                     checks: Vec::new(),
                 });
             }
-            self.follow(ticked, at);
+            self.follow(ticked, after.ended);
         }
         self.ticks.push(TickRecord {
             at,

@@ -7,14 +7,14 @@
 //! What happens at the start: the target's pods run and are ready, the user's objects exist, Flagger has just accepted the
 //! Canary. The warm-up then lets Flagger initialise, so that the first push meets what a cluster would.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rand::RngExt;
 
 use super::autoscaling::Autoscaling;
 use super::clock::nanos;
-use super::driver::{Desk, QueryCache, Said};
+use super::driver::{Desk, QueryCache};
 use super::event::Event;
 use super::exporter::IngressExporter;
 use super::ingress::{Backend, Group, ScrapeGrid};
@@ -26,13 +26,14 @@ use super::requests::{PathPlan, RequestPath};
 use super::revisions::Revisions;
 use super::routing::{Endpoints, Entry, Routing, entry, label_group, next_on_grid};
 use super::service::PodIx;
+use super::ticker::Ticker;
 use super::truth::truth;
 use super::workloads::Workloads;
 use crate::canary::{Canary, CanaryStatus, Phase, Provider};
 use crate::engine::cluster::Cluster;
 use crate::engine::{Decision, Object, ObjectRef, Settings};
 use crate::promql;
-use crate::scenario::{Action, RatePoint, Scenario};
+use crate::scenario::{RatePoint, Scenario};
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
 use crate::tsdb::Storage;
@@ -50,7 +51,7 @@ pub struct World {
     pub(super) seed: u64,
     settings: Settings,
     pub(super) provider: Provider,
-    canary: ObjectRef,
+    pub(super) canary: ObjectRef,
     pub(super) now: Timestamp,
     end: Timestamp,
     pub(super) queue: Queue<Event>,
@@ -64,15 +65,15 @@ pub struct World {
     /// Pods as the request path knows them.
     pub(super) on_path: BTreeMap<PodId, PodIx>,
     pub(super) endpoints: Endpoints,
-    storage: Storage,
+    pub(super) storage: Storage,
     exporter: IngressExporter,
-    queries: QueryCache,
-    query_latency: Stream,
+    pub(super) queries: QueryCache,
+    pub(super) query_latency: Stream,
     /// Percent for primary and canary, as Flagger last reported them.
     weights: (i64, i64),
     /// When Flagger became Initialized.
     initialized_at: Option<Timestamp>,
-    pub(super) hooks_assumed: BTreeSet<String>,
+    pub(super) ticker: Ticker,
     pub(super) recorder: Recorder,
 }
 
@@ -156,7 +157,7 @@ impl World {
             query_latency: run_seed.stream(Purpose::ControlPlane, 0),
             weights: (100, 0),
             initialized_at: None,
-            hooks_assumed: BTreeSet::new(),
+            ticker: Ticker::new(now, interval(&canary)),
             recorder: Recorder::default(),
             scenario,
         };
@@ -276,6 +277,7 @@ impl World {
             Event::Zero => self.path.start_totals(nanos(now)),
             Event::Scenario(index) => self.scenario_event(index),
             Event::Tick => self.tick(),
+            Event::ControlLoop => self.start_job(),
             Event::Scrape => {
                 let counters = self.path.scrape(nanos(now));
                 self.exporter.scrape(counters, &mut self.storage, now);
@@ -329,45 +331,38 @@ impl World {
 
     fn tick(&mut self) {
         let now = self.now;
-        let desk = Desk {
-            cluster: &mut self.cluster,
-            storage: &self.storage,
-            queries: &mut self.queries,
-            latency: &mut self.query_latency,
-            longest_latency: self.scenario.prometheus.query_latency,
-            now,
-            said: Said::default(),
-        };
-        let (ticked, said) = desk.tick(&self.canary, &self.settings);
-        for event in said.events {
-            self.recorder.event(now, event);
+        if !self.ticker.fires(now) {
+            return;
         }
-        self.hooks_assumed.extend(said.hooks);
+        let (canary, settings) = (self.canary.clone(), self.settings.clone());
+        let Some((ticked, said)) = Desk::new(self).tick(&canary, &settings) else {
+            return;
+        };
+        for (at, event) in said.events {
+            self.recorder.event(at, event);
+        }
         let status = match self.cluster.get(&self.canary) {
             Some(Object::Canary(canary)) => canary.status.clone(),
             _ => CanaryStatus::default(),
         };
-        // The kubernetes provider reports 0/100 while it iterates, though no request is routed to the canary
-        // (`router/nop.go`): its status tells the truth.
-        self.weights = match (self.provider, said.weights) {
-            (Provider::Kubernetes, _) => (100 - status.canary_weight, status.canary_weight),
-            (_, Some(reported)) => reported,
-            (_, None) => self.weights,
-        };
+        if let Some(reported) = said.weights {
+            self.report_weights(reported);
+        }
         let mut queries = said.queries;
         for query in &mut queries {
             query.truth = truth(&query.text, &self.path, query.evaluated_at);
         }
         if ticked.phase_before == Phase::Initializing && ticked.phase_after != Phase::Initializing {
-            self.initialized_at = Some(now);
+            self.initialized_at = Some(self.now);
         }
         if ticked.decision == Decision::Detected && self.recorder.detected_at().is_none() {
-            self.path.start_totals(nanos(now));
+            self.path.start_totals(nanos(self.now));
         }
         self.recorder.tick(
             &ticked,
             AfterTick {
                 at: now,
+                ended: said.ended,
                 status: &status,
                 weights: self.weights,
                 primary_replicas: self
@@ -380,48 +375,36 @@ impl World {
                 served: self.path.totals(),
             },
         );
-        if !said.written.is_empty() {
-            self.react();
-        }
-        // The interval in force is re-read, as Flagger's control loop does.
-        let interval = match self.cluster.get(&self.canary) {
-            Some(Object::Canary(canary)) => interval(canary),
-            _ => Span::from_secs(60),
+        let next = self.ticker.next(now, self.now);
+        self.queue.push(next, Event::Tick);
+    }
+
+    /// Takes down the weights that Flagger reports.
+    pub(super) fn report_weights(&mut self, reported: (i64, i64)) {
+        self.weights = match (self.provider, self.cluster.get(&self.canary)) {
+            // The kubernetes provider reports 0/100 while it iterates, though no request is routed to the canary
+            // (`router/nop.go`): its status tells the truth.
+            (Provider::Kubernetes, Some(Object::Canary(canary))) => (
+                100 - canary.status.canary_weight,
+                canary.status.canary_weight,
+            ),
+            _ => reported,
         };
-        self.queue.push(now + interval, Event::Tick);
+    }
+
+    /// Whether the horizon is reached.
+    pub(super) fn is_over(&self) -> bool {
+        self.now >= self.end
     }
 
     /// Sets in motion what follows from changed objects.
-    fn react(&mut self) {
+    pub(super) fn react(&mut self) {
         self.workloads.look(self.now + WATCH_DELAY, &mut self.queue);
         self.routing
             .sync_weight(&self.cluster, self.now, &mut self.queue);
         self.autoscaling
             .discover(&self.cluster, true, self.now, &mut self.queue);
         self.refresh_endpoints();
-    }
-
-    fn scenario_event(&mut self, index: usize) {
-        let scenario = Arc::clone(&self.scenario);
-        let target = self.routing.target().clone();
-        let Some(Object::Deployment(deployment)) = self.cluster.get(&target) else {
-            return;
-        };
-        let mut deployment = deployment.clone();
-        match &scenario.events[index].action {
-            Action::Push(version) => {
-                let template = self
-                    .revisions
-                    .template(version)
-                    .expect("loading checked the version's name");
-                deployment.spec.template = template.clone();
-            }
-            Action::Annotate(annotations) => {
-                deployment.metadata.annotations.extend(annotations.clone())
-            }
-        }
-        self.cluster.apply(deployment.into());
-        self.react();
     }
 
     /// Tells the request path who gets traffic, if that changed.

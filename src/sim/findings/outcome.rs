@@ -18,7 +18,7 @@ pub(super) fn not_started(case: &Case<'_>) -> Option<Finding> {
         .iter()
         .find_map(|event| match &event.action {
             Action::Annotate(annotations) => Some((event.at, annotations.keys().next()?)),
-            Action::Push(_) => None,
+            _ => None,
         });
     let cure = format!(
         "Change the pod template: push a new image or environment, or `kubectl rollout restart deployment/{target}`, which \
@@ -129,7 +129,7 @@ pub(super) fn weights_not_routed(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// Webhooks that nobody called.
+/// Webhooks that nobody scripted.
 pub(super) fn hooks_assumed(case: &Case<'_>) -> Option<Finding> {
     let hooks = case
         .scenario
@@ -139,14 +139,17 @@ pub(super) fn hooks_assumed(case: &Case<'_>) -> Option<Finding> {
         .analysis
         .iter()
         .flat_map(|analysis| &analysis.webhooks);
-    let names: Vec<&str> = hooks.map(|hook| hook.name.as_str()).collect();
+    let names: Vec<&str> = hooks
+        .map(|hook| hook.name.as_str())
+        .filter(|name| !case.scenario.webhooks.contains_key(*name))
+        .collect();
     if names.is_empty() {
         return None;
     }
     finding(
         "webhooks-assumed",
         format!(
-            "Webhooks were not called but taken as answering 200: {}.",
+            "Webhooks were not called but taken as answering 200 at once: {}. `[webhooks.NAME]` scripts one.",
             names.join(", ")
         ),
     )
