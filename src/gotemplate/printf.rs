@@ -157,8 +157,18 @@ impl Spec {
             ('s' | 'q' | 'd' | 'f' | 't' | 'v', _) if self.precision.is_some() => {
                 return Err(format!("printf precision for %{verb}"));
             }
-            (verb, arg) => return Ok(format!("%!{verb}({})", typed(arg))),
+            (verb, Value::Nil) => return Ok(format!("%!{verb}(<nil>)")),
+            // The value of a faulty directive keeps the width.
+            (verb, arg) if !self.zeros => {
+                let value = self.pad(arg.to_string(), numeric);
+                return Ok(format!("%!{verb}({}={value})", arg.type_name()));
+            }
+            (verb, _) => return Err(format!("printf flag '0' for %{verb}")),
         };
+        // Go pads the elements, not the whole.
+        if self.width > 0 && matches!(arg, Value::Map(_)) && verb != 'T' {
+            return Err(format!("printf width for %{verb} of a map"));
+        }
         if self.zeros && !self.left && !numeric {
             return Err(format!("printf flag '0' for %{verb}"));
         }

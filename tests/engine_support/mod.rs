@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use rollcast::canary::{Canary, CanaryStatus};
 use rollcast::engine::{
-    Alert, Cluster, Event, HookCall, HookError, Kind, Notice, Object, ObjectRef, Query, QueryError,
-    ReadError, Sample, Settings, Ticked, World, Write, WriteError, tick,
+    Alert, Cluster, Event, Gauge, HookCall, HookError, Kind, Notice, Object, ObjectRef, Query,
+    QueryError, ReadError, Sample, Settings, Ticked, World, Write, WriteError, tick,
 };
 use rollcast::k8s::{Condition, Deployment};
 use rollcast::time::{Span, Timestamp};
@@ -18,6 +18,7 @@ pub(crate) const NAMESPACE: &str = "apps";
 pub(crate) const NAME: &str = "load-harness";
 
 /// The world, and what it heard.
+#[derive(Clone)]
 pub(crate) struct Story {
     pub(crate) cluster: Cluster,
     pub(crate) settings: Settings,
@@ -28,6 +29,8 @@ pub(crate) struct Story {
     pub(crate) events: Vec<Event>,
     pub(crate) alerts: Vec<Alert>,
     pub(crate) queries: Vec<Query>,
+    /// Percent for primary and canary, each time they were reported.
+    pub(crate) weights: Vec<(i64, i64)>,
     pub(crate) now: Timestamp,
 }
 
@@ -69,6 +72,9 @@ impl World for Story {
         match notice {
             Notice::Event(event) => self.events.push(event),
             Notice::Alert(alert) => self.alerts.push(alert),
+            Notice::Gauge(Gauge::Weight { primary, canary }) => {
+                self.weights.push((primary, canary))
+            }
             Notice::Gauge(_) | Notice::Log(_) => {}
         }
     }
@@ -108,6 +114,7 @@ impl Story {
             events: Vec::new(),
             alerts: Vec::new(),
             queries: Vec::new(),
+            weights: Vec::new(),
             now: Timestamp::ZERO,
         }
     }
@@ -160,14 +167,22 @@ impl Story {
         ticked
     }
 
-    /// Takes a Deployment's new pods away and marks its rollout as stuck for good.
-    pub(crate) fn exceed_deadline(&mut self, name: &str) {
-        let reference = ObjectRef::new(Kind::Deployment, NAMESPACE, name);
-        let Some(Object::Deployment(d)) = self.cluster.get_mut(&reference) else {
-            panic!("{name} exists");
-        };
+    /// Makes every pod of a Deployment ready.
+    pub(crate) fn become_ready(&mut self, name: &str) {
+        make_ready(self.deployment_mut(name));
+    }
+
+    /// Leaves a Deployment without an available pod.
+    pub(crate) fn lose_pods(&mut self, name: &str) {
+        let d = self.deployment_mut(name);
         make_ready(d);
         d.status.available_replicas = 0;
+    }
+
+    /// Takes a Deployment's new pods away and marks its rollout as stuck for good.
+    pub(crate) fn exceed_deadline(&mut self, name: &str) {
+        self.lose_pods(name);
+        let d = self.deployment_mut(name);
         d.status.conditions = vec![Condition {
             kind: "Progressing".to_owned(),
             status: "False".to_owned(),
@@ -192,6 +207,14 @@ impl Story {
             .get(&ObjectRef::new(Kind::Deployment, NAMESPACE, name))
         {
             Some(Object::Deployment(d)) => d.clone(),
+            _ => panic!("{name} exists"),
+        }
+    }
+
+    fn deployment_mut(&mut self, name: &str) -> &mut Deployment {
+        let reference = ObjectRef::new(Kind::Deployment, NAMESPACE, name);
+        match self.cluster.get_mut(&reference) {
+            Some(Object::Deployment(d)) => d,
             _ => panic!("{name} exists"),
         }
     }

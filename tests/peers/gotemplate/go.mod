@@ -1,0 +1,3 @@
+module rollcast/tests/peers/gotemplate
+
+go 1.21
