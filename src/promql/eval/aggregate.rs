@@ -149,7 +149,7 @@ impl<Q: Queryable> Run<'_, Q> {
             result.push(Sample {
                 set: groups.labels[group],
                 drop_name: members.iter().any(|sample| sample.drop_name),
-                value: quantile(q, &mut values),
+                value: quantile(q, &mut values, &self.plan.options),
             });
         }
         result

@@ -3,6 +3,7 @@
 
 use super::time_functions::part_of;
 use super::{Evaluated, Run, Sample};
+use crate::promql::Options;
 use crate::promql::ast::Expr;
 use crate::promql::function::{Function, MathFunction};
 use crate::tsdb::Queryable;
@@ -87,6 +88,8 @@ impl MathFunction {
         match self {
             MathFunction::Abs => x.abs(),
             MathFunction::Acos => libm::acos(x),
+            // `libm::acosh` answers some of these with an infinity.
+            MathFunction::Acosh if x < 1.0 => f64::NAN,
             MathFunction::Acosh => libm::acosh(x),
             MathFunction::Asin => libm::asin(x),
             MathFunction::Asinh => libm::asinh(x),
@@ -140,7 +143,7 @@ fn go_int64(value: f64) -> i64 {
 
 /// The value below which the share `q` of the values lies, linear between ranks (`quantile` in `promql/quantile.go`). Sorts
 /// them, NaN first.
-pub(super) fn quantile(q: f64, values: &mut [f64]) -> f64 {
+pub(super) fn quantile(q: f64, values: &mut [f64], options: &Options) -> f64 {
     if values.is_empty() || q.is_nan() {
         return f64::NAN;
     }
@@ -160,6 +163,9 @@ pub(super) fn quantile(q: f64, values: &mut [f64]) -> f64 {
     let lower = rank.floor();
     let upper = (lower as usize + 1).min(last);
     let weight = rank - lower;
+    if weight == 0.0 && options.ranks_exactly() {
+        return values[lower as usize];
+    }
     values[lower as usize] * (1.0 - weight) + values[upper] * weight
 }
 
@@ -186,4 +192,35 @@ pub(super) fn sort_as_go<T>(items: &mut [T], less: impl Fn(&T, &T) -> bool) {
         (false, true) => std::cmp::Ordering::Greater,
         _ => std::cmp::Ordering::Equal,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promql::Version;
+
+    #[test]
+    fn acosh_has_no_value_below_1() {
+        for x in [0.999, 0.0, -2.0, -1e5, -1e9, f64::NEG_INFINITY, f64::NAN] {
+            assert!(MathFunction::Acosh.of(x).is_nan(), "acosh({x})");
+        }
+        assert_eq!(MathFunction::Acosh.of(1.0), 0.0);
+    }
+
+    #[test]
+    fn a_quantile_that_is_a_sample_s_own_rank_is_that_sample_in_3_and_blended_in_2() {
+        let median = |version, mut values: Vec<f64>| {
+            let options = Options {
+                version,
+                ..Options::default()
+            };
+            quantile(0.5, &mut values, &options)
+        };
+        for values in [vec![f64::INFINITY], vec![1.0, 2.0, f64::INFINITY]] {
+            let found = median(Version::V3, values.clone());
+            assert_eq!(found, values[values.len() / 2], "{values:?}");
+            assert!(median(Version::V2_42, values).is_nan());
+        }
+        assert_eq!(median(Version::V3, vec![4.0, 1.0]), 2.5);
+    }
 }

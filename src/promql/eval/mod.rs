@@ -449,6 +449,11 @@ impl Options {
         self.version == Version::V3
     }
 
+    /// Whether a quantile that falls on a sample is that sample, and not a blend that an infinity beside it spoils.
+    fn ranks_exactly(&self) -> bool {
+        self.version == Version::V3
+    }
+
     /// Whether answers carry annotations.
     fn annotates(&self) -> bool {
         self.version != Version::V2_42

@@ -126,7 +126,7 @@ impl<'a> Applied<'a> {
             Function::QuantileOverTime => {
                 self.sorted.clear();
                 self.sorted.extend_from_slice(values);
-                quantile(self.scalars[0], &mut self.sorted)
+                quantile(self.scalars[0], &mut self.sorted, self.options)
             }
             Function::Changes => {
                 let differ =
