@@ -3,6 +3,7 @@
 //! Each finding is a plain function of the effective scenario and the finished record; none changes anything. They speak of
 //! what the simulated world knows and a cluster's logs do not say: who really got what, and why a query saw nothing.
 
+mod load_tests;
 mod no_values;
 mod outcome;
 mod pods;
@@ -29,7 +30,7 @@ pub(super) struct Case<'a> {
 
 /// All findings of a run.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 14] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 15] = [
         outcome::not_started,
         pods::image_pull,
         pods::crash_loop,
@@ -44,6 +45,7 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
         outcome::reverted,
         outcome::weights_not_routed,
         outcome::hooks_assumed,
+        load_tests::load_tests,
     ];
     rules.iter().filter_map(|rule| rule(case)).collect()
 }
