@@ -13,6 +13,8 @@ pub(super) enum Event {
     Tick,
     /// Prometheus scrapes the ingress controller.
     Scrape,
+    /// Prometheus evaluates the n-th group of recording rules.
+    Rules(usize),
     /// The Deployment controller looks at its Deployments.
     Deployments,
     /// A pod got its node.

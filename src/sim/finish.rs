@@ -43,6 +43,7 @@ impl World {
             record: &record,
             provider: self.provider,
             entry: entry(&scenario),
+            rules: &self.rules,
         });
         record
     }

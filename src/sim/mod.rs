@@ -26,6 +26,7 @@ mod recorder;
 pub mod requests;
 mod revisions;
 mod routing;
+mod rules;
 pub mod sampling;
 pub mod service;
 pub mod traffic;

@@ -13,6 +13,7 @@ use crate::scenario::Scenario;
 use crate::time::Timestamp;
 
 use super::routing::Entry;
+use super::rules::Rules;
 
 /// What findings are drawn from.
 pub(super) struct Case<'a> {
@@ -20,11 +21,12 @@ pub(super) struct Case<'a> {
     pub(super) record: &'a Record,
     pub(super) provider: Provider,
     pub(super) entry: Entry,
+    pub(super) rules: &'a Rules,
 }
 
 /// All findings of a run.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 8] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 9] = [
         outcome::not_started,
         no_values::cause,
         outcome::promoted_unseen,
@@ -32,6 +34,7 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
         traffic::too_few_requests,
         outcome::reverted,
         outcome::weights_not_routed,
+        outcome::rules_failed,
         outcome::hooks_assumed,
     ];
     rules.iter().filter_map(|rule| rule(case)).collect()
