@@ -28,15 +28,16 @@ pub(super) fn of_scenario(
     let mut groups: Vec<RuleGroup> = Vec::new();
     for (index, keys) in keys.iter().enumerate() {
         let place = |key: &str| scenario.place_of(&format!("/prometheus/rules/{index}/{key}"));
-        let name = format!("prometheus.rules[{index}]");
+        let owner = "";
+        let path = format!("prometheus.rules[{index}]");
         let rule = RecordingRule {
             record: keys.record.clone(),
             expr: keys.expr.clone(),
             labels: keys.labels.clone(),
         };
-        check(&rule, version, &name, place)?;
+        check(&rule, version, (owner, &path), place)?;
         let interval = keys.interval.map_or(DEFAULT_INTERVAL, |time| time.0);
-        check_interval(interval, &format!("{name}.interval"), &place("interval"))?;
+        check_interval(interval, (owner, &path), &place("interval"))?;
         match groups.iter_mut().find(|group| group.interval == interval) {
             Some(group) => group.rules.push(rule),
             None => groups.push(RuleGroup {
@@ -95,18 +96,19 @@ pub(super) fn of_manifest(
     let mut groups = Vec::new();
     for (g, group) in rule.spec.groups.into_iter().enumerate() {
         let at = format!("/spec/groups/{g}");
-        let name = format!("PrometheusRule `{}`: spec.groups[{g}]", document.name);
+        let owner = format!("PrometheusRule `{}`: ", document.name);
+        let path = format!("spec.groups[{g}]");
         let place = document.place_of(&format!("{at}/interval"));
         let interval = match &group.interval {
             None => DEFAULT_INTERVAL,
             Some(text) => Span::parse_go(text).ok_or_else(|| {
-                let message = format!("{name}.interval is not a duration: \"{text}\"");
+                let message = format!("{owner}`{path}.interval` is not a duration: \"{text}\"");
                 Diagnostic::new(message)
                     .at_place(&place)
                     .help("write numbers with the units h, m, s, ms: \"30s\", \"1m30s\"")
             })?,
         };
-        check_interval(interval, &format!("{name}.interval"), &place)?;
+        check_interval(interval, (&owner, &path), &place)?;
         let mut rules = Vec::new();
         for (r, rule) in group.rules.into_iter().enumerate() {
             let Some(record) = rule.record else { continue };
@@ -119,7 +121,12 @@ pub(super) fn of_manifest(
                 labels: rule.labels,
             };
             let place = |key: &str| document.place_of(&format!("{at}/rules/{r}/{key}"));
-            check(&rule, version, &format!("{name}.rules[{r}]"), place)?;
+            check(
+                &rule,
+                version,
+                (&owner, &format!("{path}.rules[{r}]")),
+                place,
+            )?;
             rules.push(rule);
         }
         if !rules.is_empty() {
@@ -133,22 +140,25 @@ pub(super) fn of_manifest(
     Ok(groups)
 }
 
-/// Whether Prometheus would load the rule; `place` is that of one of its keys.
+/// Whether Prometheus would load the rule, which messages call by its owner and path; `place` is that of one of its keys.
 fn check(
     rule: &RecordingRule,
     version: Version,
-    name: &str,
+    (owner, path): (&str, &str),
     place: impl Fn(&str) -> Place,
 ) -> Result<(), Diagnostic> {
     if !is_name(&rule.record, true) {
-        let message = format!("`{name}.record` is not a metric name: {:?}", rule.record);
+        let message = format!(
+            "{owner}`{path}.record` is not a metric name: {:?}",
+            rule.record
+        );
         return Err(Diagnostic::new(message)
             .at_place(&place("record"))
             .help("write letters, digits, `_` and `:`, as in job:requests:rate1m"));
     }
     for label in rule.labels.keys() {
         if !is_name(label, false) || label == "__name__" {
-            let message = format!("`{name}.labels` has no label name: {label:?}");
+            let message = format!("{owner}`{path}.labels` has no label name: {label:?}");
             return Err(Diagnostic::new(message)
                 .at_place(&place(&format!("labels/{label}")))
                 .help("write letters, digits and `_`; the name is `record`"));
@@ -161,7 +171,7 @@ fn check(
     promql::Query::compile(&rule.expr, &options).map_err(|error| {
         let (line, column) = SourceText::new("", &*rule.expr).line_column(error.span.start);
         let message = format!(
-            "`{name}.expr`: {} (line {line}, column {column} of the query)",
+            "{owner}`{path}.expr`: {} (line {line}, column {column} of the query)",
             error.message
         );
         let diagnostic = Diagnostic::new(message).at_place(&place("expr"));
@@ -173,11 +183,18 @@ fn check(
     Ok(())
 }
 
-fn check_interval(interval: Span, name: &str, place: &Place) -> Result<(), Diagnostic> {
+fn check_interval(
+    interval: Span,
+    (owner, path): (&str, &str),
+    place: &Place,
+) -> Result<(), Diagnostic> {
     if (Span::from_millis(100)..=Span::from_secs(3600)).contains(&interval) {
         return Ok(());
     }
-    let message = format!("`{name}` must be from 100ms to 1h, not {}", shown(interval));
+    let message = format!(
+        "{owner}`{path}.interval` must be from 100ms to 1h, not {}",
+        shown(interval)
+    );
     Err(Diagnostic::new(message)
         .at_place(place)
         .help("it is the time between two evaluations"))
