@@ -24,8 +24,8 @@ pub struct RecordingRule {
     pub labels: Vec<(String, String)>,
 }
 
-/// Rules that are evaluated together.
-#[derive(Debug)]
+/// Rules that are evaluated together. A clone goes its own way, with a clone of the storage.
+#[derive(Clone, Debug)]
 pub struct RuleGroup {
     interval: Span,
     phase: Span,

@@ -13,7 +13,7 @@ use super::model::Manifests;
 use super::objects::missing;
 
 /// Kinds that have a part, with the API versions that are read.
-const KINDS: [(&str, &[&str]); 10] = [
+const KINDS: [(&str, &[&str]); 11] = [
     ("Canary", &["flagger.app/v1beta1"]),
     ("MetricTemplate", &["flagger.app/v1beta1"]),
     ("AlertProvider", &["flagger.app/v1beta1"]),
@@ -33,6 +33,7 @@ const KINDS: [(&str, &[&str]); 10] = [
     ),
     ("ConfigMap", &["v1"]),
     ("Secret", &["v1"]),
+    ("PrometheusRule", &["monitoring.coreos.com/v1"]),
 ];
 
 /// Providers of Flagger that rollcast does not simulate.

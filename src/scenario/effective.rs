@@ -14,11 +14,13 @@ use super::model::{
     Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, NodePool,
     Prometheus, Run, Scenario,
 };
+use super::rules;
 use super::schema::{File, NodeKeys, PrometheusVersion};
 use super::units::{Time, shown};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, Node};
 use crate::k8s::Quantity;
+use crate::promql;
 use crate::time::Span;
 
 /// Longest run.
@@ -53,7 +55,7 @@ pub(super) fn effective(
     };
     let horizon = reading.horizon(&file)?;
     let traffic = reading.traffic(&file, horizon, files)?;
-    let prometheus = reading.prometheus(&file)?;
+    let mut prometheus = reading.prometheus(&file)?;
     let ingress = reading.ingress(&file)?;
     let cluster = reading.cluster(&file)?;
     let versions = reading.versions(&file)?;
@@ -63,6 +65,11 @@ pub(super) fn effective(
     let manifests = manifests()?;
     reading.edits(&mut events, &manifests)?;
     let webhooks = reading.webhooks(&file, &events, &manifests, horizon)?;
+    let given = manifests.documents.iter();
+    for document in given.filter(|document| document.kind == "PrometheusRule") {
+        let groups = rules::of_manifest(document, version_of(&file))?;
+        prometheus.rule_groups.extend(groups);
+    }
     let pushed = events.iter().filter_map(|event| match &event.action {
         Action::Push(version) => Some(version),
         _ => None,
@@ -207,7 +214,9 @@ impl Reading<'_> {
                 DEFAULT_SCRAPE
             }
         };
+        let rule_groups = rules::of_scenario(self.text, &keys.rules, version_of(file))?;
         Ok(Prometheus {
+            rule_groups,
             version: match keys.version.unwrap_or(PrometheusVersion::V3) {
                 PrometheusVersion::V3 => "3",
                 PrometheusVersion::V2_53 => "2.53",
@@ -350,6 +359,15 @@ impl Reading<'_> {
             max_failed_requests: keys.max_failed_requests,
             max_p99: keys.max_p99.map(|t| t.0),
         }))
+    }
+}
+
+/// Whose rules evaluate queries.
+fn version_of(file: &File) -> promql::Version {
+    match file.prometheus.version.unwrap_or(PrometheusVersion::V3) {
+        PrometheusVersion::V3 => promql::Version::V3,
+        PrometheusVersion::V2_53 => promql::Version::V2_53,
+        PrometheusVersion::V2_42 => promql::Version::V2_42,
     }
 }
 

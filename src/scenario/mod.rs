@@ -12,6 +12,7 @@ mod json_schema;
 mod load;
 pub mod model;
 mod objects;
+mod rules;
 mod schema;
 mod text;
 mod units;

@@ -154,6 +154,31 @@ pub struct Prometheus {
     pub service_monitor: bool,
     /// From Flagger's tick to the evaluation of its query, at the most; uniform from 1 ms.
     pub query_latency: Span,
+    /// Recording rules: the scenario's, then those of PrometheusRule manifests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rule_groups: Vec<RuleGroup>,
+}
+
+/// Recording rules that are evaluated together, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleGroup {
+    /// Its name.
+    pub name: String,
+    /// Time between two evaluations.
+    pub interval: Span,
+    /// The rules.
+    pub rules: Vec<RecordingRule>,
+}
+
+/// A query whose answer becomes series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordingRule {
+    /// The name of the new series.
+    pub record: String,
+    /// The query.
+    pub expr: String,
+    /// Labels of the new series, over those of the answer; an empty value takes a label away.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// `[cluster]`: how pods and controllers behave.

@@ -98,6 +98,8 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
             "Service" => manifests.services.push(typed(&document)?),
             "ConfigMap" => manifests.config_maps.push(typed(&document)?),
             "Secret" => manifests.secrets.push(typed(&document)?),
+            // Read where the version of Prometheus is known.
+            "PrometheusRule" => {}
             _ => {
                 let reason = "the Canary does not name it".to_owned();
                 manifests.left_out.push(left_out(&document, reason));

@@ -212,6 +212,24 @@ pub(super) struct PrometheusKeys {
     pub(super) service_monitor: Option<bool>,
     /// Longest time from Flagger's tick to the evaluation of its query. Default: "20ms".
     pub(super) query_latency: Option<Time>,
+    /// Recording rules, besides those of PrometheusRule manifests. Rules of one interval are evaluated together, in this order, and see what those before them recorded.
+    pub(super) rules: Vec<RuleKeys>,
+}
+
+/// `[[prometheus.rules]]`: a query whose answer becomes series.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleKeys {
+    /// The name of the new series.
+    pub(super) record: String,
+    /// The query.
+    pub(super) expr: String,
+    /// Labels of the new series, over those of the answer; an empty value takes a label away.
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    /// Time between two evaluations. Default: "30s", as kube-prometheus-stack sets it.
+    #[serde(default)]
+    pub(super) interval: Option<Time>,
 }
 
 /// A Prometheus whose rules are known.

@@ -16,6 +16,8 @@ pub(super) enum Event {
     ControlLoop,
     /// Prometheus scrapes the ingress controller.
     Scrape,
+    /// Prometheus evaluates the n-th group of recording rules.
+    Rules(usize),
     /// The Deployment controller looks at its Deployments.
     Deployments,
     /// The scheduler gets to a pod.

@@ -44,6 +44,7 @@ impl World {
             provider: self.provider,
             entry: entry(&scenario),
             troubles: &self.kubelets.troubles(),
+            rules: &self.rules,
         });
         record
     }

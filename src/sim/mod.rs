@@ -28,6 +28,7 @@ mod recorder;
 pub mod requests;
 mod revisions;
 mod routing;
+mod rules;
 pub mod sampling;
 mod scripted;
 pub mod service;

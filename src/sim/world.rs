@@ -25,6 +25,7 @@ use super::recorder::{AfterTick, Recorder, State};
 use super::requests::{PathPlan, RequestPath};
 use super::revisions::Revisions;
 use super::routing::{Endpoints, Entry, Routing, entry, label_group, next_on_grid};
+use super::rules::Rules;
 use super::service::PodIx;
 use super::ticker::Ticker;
 use super::truth::truth;
@@ -67,6 +68,7 @@ pub struct World {
     pub(super) endpoints: Endpoints,
     pub(super) storage: Storage,
     exporter: IngressExporter,
+    pub(super) rules: Rules,
     pub(super) queries: QueryCache,
     pub(super) query_latency: Stream,
     /// Percent for primary and canary, as Flagger last reported them.
@@ -103,9 +105,13 @@ impl World {
         let first_scrape = next_on_grid(now + Span::from_millis(1), scrape_interval, scrape_phase);
 
         let mut storage = Storage::new();
-        storage.set_retention((!keep_series).then_some(RETENTION));
         let texts: Vec<&str> = query_texts(&scenario).collect();
         let exporter = IngressExporter::new(&scenario, &texts, keep_series, &mut storage);
+        let options = promql_options(&scenario.prometheus.version);
+        let groups = &scenario.prometheus.rule_groups;
+        let rules = Rules::new(groups, &options, run_seed, &mut storage);
+        let retention = RETENTION.max(rules.reach() + scrape_interval);
+        storage.set_retention((!keep_series).then_some(retention));
 
         let entry = entry(&scenario);
         let mut traffic = scenario.traffic.clone();
@@ -153,7 +159,8 @@ impl World {
             endpoints: Endpoints::default(),
             storage,
             exporter,
-            queries: QueryCache::new(promql_options(&scenario.prometheus.version)),
+            rules,
+            queries: QueryCache::new(options),
             query_latency: run_seed.stream(Purpose::ControlPlane, 0),
             weights: (100, 0),
             initialized_at: None,
@@ -183,7 +190,10 @@ impl World {
                 self.advance_to(at);
                 let visible = !matches!(
                     event,
-                    Event::Scrape | Event::MetricsServer | Event::WorkerPoll { .. }
+                    Event::Scrape
+                        | Event::Rules(_)
+                        | Event::MetricsServer
+                        | Event::WorkerPoll { .. }
                 );
                 self.handle(event);
                 if visible {
@@ -266,6 +276,7 @@ impl World {
         if scenario.prometheus.service_monitor {
             self.queue.push(first_scrape, Event::Scrape);
         }
+        self.rules.start(self.now, &mut self.queue);
         self.autoscaling.start(self.now, &mut self.queue);
         self.autoscaling
             .discover(&self.cluster, false, self.now, &mut self.queue);
@@ -285,6 +296,10 @@ impl World {
                     now + self.scenario.prometheus.scrape_interval,
                     Event::Scrape,
                 );
+            }
+            Event::Rules(index) => {
+                self.rules
+                    .evaluate(index, &mut self.storage, now, &mut self.queue);
             }
             Event::Deployments => self.look_at_deployments(),
             Event::PodScheduled(pod) => self.pod_scheduled(pod),
@@ -493,7 +508,7 @@ fn promql_options(version: &str) -> promql::Options {
     }
 }
 
-/// Every query text that the Canary can ask, templates unrendered, and Flagger's builtin ones for nginx.
+/// Every query text that the Canary can ask, templates unrendered, that a rule asks, and Flagger's builtin ones for nginx.
 fn query_texts(scenario: &Scenario) -> impl Iterator<Item = &str> {
     let manifests = &scenario.manifests;
     let inline = manifests
@@ -502,11 +517,14 @@ fn query_texts(scenario: &Scenario) -> impl Iterator<Item = &str> {
         .analysis
         .iter()
         .flat_map(|analysis| &analysis.metrics);
+    let groups = scenario.prometheus.rule_groups.iter();
+    let recorded = groups.flat_map(|group| &group.rules);
     (manifests
         .metric_templates
         .iter()
         .map(|template| template.spec.query.as_str()))
     .chain(inline.map(|metric| metric.query.as_str()))
+    .chain(recorded.map(|rule| rule.expr.as_str()))
     .chain([
         "nginx_ingress_controller_requests",
         "nginx_ingress_controller_response_duration_seconds",

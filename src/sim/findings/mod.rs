@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 
 use super::kubelets::Trouble;
 use super::routing::Entry;
+use super::rules::Rules;
 
 /// What findings are drawn from.
 pub(super) struct Case<'a> {
@@ -26,11 +27,12 @@ pub(super) struct Case<'a> {
     pub(super) entry: Entry,
     /// What went wrong with pods, by version.
     pub(super) troubles: &'a [Trouble],
+    pub(super) rules: &'a Rules,
 }
 
 /// All findings of a run.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 15] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 16] = [
         outcome::not_started,
         pods::image_pull,
         pods::crash_loop,
@@ -44,6 +46,7 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
         traffic::too_few_requests,
         outcome::reverted,
         outcome::weights_not_routed,
+        outcome::rules_failed,
         outcome::hooks_assumed,
         load_tests::load_tests,
     ];

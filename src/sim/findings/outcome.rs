@@ -129,6 +129,24 @@ pub(super) fn weights_not_routed(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// Recording rules that could not be recorded.
+pub(super) fn rules_failed(case: &Case<'_>) -> Option<Finding> {
+    let failed = case.rules.failed();
+    let (first, why) = failed.values().min()?;
+    let others = match failed.len() - 1 {
+        0 => String::new(),
+        1 => "; so did another".to_owned(),
+        others => format!("; so did {others} others"),
+    };
+    finding(
+        "recording-rule-failed",
+        format!(
+            "A recording rule failed first at {}: {why}{others}.",
+            (*first - shift(case)).clock()
+        ),
+    )
+}
+
 /// Webhooks that nobody scripted.
 pub(super) fn hooks_assumed(case: &Case<'_>) -> Option<Finding> {
     let hooks = case
