@@ -1,5 +1,6 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
+mod pipeline;
 mod traffic;
 mod versions;
 
@@ -56,11 +57,12 @@ pub(super) fn effective(
     let cluster = reading.cluster(&file)?;
     let versions = reading.versions(&file)?;
     let initial_version = reading.initial_version(&file, &versions)?;
+    let pipeline = reading.pipeline(&file)?;
     let events = reading.events(&file, &versions, horizon)?;
     let expect = reading.expect(&file)?;
     let manifests = manifests()?;
     let pushed = events.iter().filter_map(|event| match &event.action {
-        Action::Push(version) => Some(version),
+        Action::Push(version) | Action::Commit(version) => Some(version),
         Action::Annotate(_) => None,
     });
     let used: BTreeSet<&String> = pushed.chain([&initial_version]).collect();
@@ -79,9 +81,8 @@ pub(super) fn effective(
         run,
         flagger: Flagger {
             mesh_provider: provider.as_str().to_owned(),
-            metrics_server: file
-                .flagger
-                .metrics_server
+            metrics_server: (file.flagger.metrics_server)
+                .or_else(|| manifests.flagger.as_ref()?.metrics_server.clone())
                 .unwrap_or_else(|| "http://prometheus:9090".to_owned()),
         },
         traffic,
@@ -90,6 +91,7 @@ pub(super) fn effective(
         cluster,
         versions,
         initial_version,
+        pipeline,
         events,
         expect,
         manifests,
@@ -109,9 +111,11 @@ impl Reading<'_> {
     /// The controller's flag; says so where it decides and was not given.
     fn provider(&mut self, file: &File, manifests: &Manifests) -> Result<Provider, Diagnostic> {
         let canary = &manifests.canary.spec;
-        let flag = file.flagger.mesh_provider.unwrap_or(Provider::Kubernetes);
+        let release = manifests.flagger.as_ref().and_then(|r| r.mesh_provider);
+        let given = file.flagger.mesh_provider.or(release);
+        let flag = given.unwrap_or(Provider::Kubernetes);
         let spoken = file.provider.or_else(|| Provider::parse(&canary.provider));
-        if spoken.is_none() && file.flagger.mesh_provider.is_none() {
+        if spoken.is_none() && given.is_none() {
             self.assume(
                 "Flagger runs with the provider `kubernetes`, since neither the Canary nor the scenario names one \
                  (`flagger.mesh_provider`)."
@@ -342,32 +346,45 @@ impl Reading<'_> {
                     )
                     .help("raise `run.horizon` or move the event"));
             }
-            let action = match (&keys.push, &keys.annotate) {
-                (Some(version), None) if versions.contains_key(version) => {
+            let action = match (&keys.push, &keys.commit, &keys.annotate) {
+                (Some(version), None, None) => {
+                    self.known_version(&format!("{pointer}/push"), version, versions)?;
                     Action::Push(version.clone())
                 }
-                (Some(version), None) => {
-                    return Err(self.unknown_version(
-                        &format!("{pointer}/push"),
-                        version,
-                        versions.keys(),
-                    ));
+                (None, Some(version), None) => {
+                    let pointer = format!("{pointer}/commit");
+                    self.known_version(&pointer, version, versions)?;
+                    if file.pipeline.is_none() {
+                        return Err(self
+                            .refuse(
+                                &pointer,
+                                format!("`events[{index}]` commits, and no pipeline carries it"),
+                            )
+                            .help(
+                                "add the table `[pipeline]`; what it does not say has a default",
+                            ));
+                    }
+                    Action::Commit(version.clone())
                 }
-                (None, Some(annotations)) => Action::Annotate(annotations.clone()),
-                (None, None) => {
+                (None, None, Some(annotations)) => Action::Annotate(annotations.clone()),
+                (None, None, None) => {
                     return Err(self
                         .refuse(
                             &pointer,
                             format!("`events[{index}]` says when, but not what"),
                         )
-                        .help("give `push = \"v2\"` or `annotate = { key = \"value\" }`"));
+                        .help(
+                            "give `push = \"v2\"`, `commit = \"v2\"` or `annotate = { key = \"value\" }`",
+                        ));
                 }
-                (Some(_), Some(_)) => {
+                (push, commit, _) => {
+                    let both = match (push, commit) {
+                        (Some(_), Some(_)) => "`push` and `commit`",
+                        (Some(_), None) => "`push` and `annotate`",
+                        _ => "`commit` and `annotate`",
+                    };
                     return Err(self
-                        .refuse(
-                            &pointer,
-                            format!("`events[{index}]` has both `push` and `annotate`"),
-                        )
+                        .refuse(&pointer, format!("`events[{index}]` has both {both}"))
                         .help("write two events"));
                 }
             };
@@ -376,6 +393,18 @@ impl Reading<'_> {
         // Stable: what happens at one time happens in the order it was written.
         events.sort_by_key(|event| event.at);
         Ok(events)
+    }
+
+    fn known_version(
+        &self,
+        pointer: &str,
+        version: &str,
+        versions: &BTreeMap<String, Version>,
+    ) -> Result<(), Diagnostic> {
+        if versions.contains_key(version) {
+            return Ok(());
+        }
+        Err(self.unknown_version(pointer, version, versions.keys()))
     }
 
     fn expect(&self, file: &File) -> Result<Option<Expect>, Diagnostic> {

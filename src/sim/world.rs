@@ -19,6 +19,7 @@ use super::event::Event;
 use super::exporter::IngressExporter;
 use super::ingress::{Backend, Group, ScrapeGrid};
 use super::kubelets::{Kubelets, containers_end};
+use super::pipeline::Pipeline;
 use super::pods::{Pod, PodId};
 use super::queue::Queue;
 use super::recorder::{AfterTick, Recorder, State};
@@ -60,6 +61,7 @@ pub struct World {
     pub(super) revisions: Revisions,
     pub(super) routing: Routing,
     autoscaling: Autoscaling,
+    pub(super) pipeline: Option<Pipeline>,
     pub(super) path: RequestPath,
     /// Pods as the request path knows them.
     pub(super) on_path: BTreeMap<PodId, PodIx>,
@@ -137,6 +139,7 @@ impl World {
                 run_seed,
             ),
             autoscaling: Autoscaling::new(&scenario, provider, run_seed),
+            pipeline: Pipeline::new(&scenario, run_seed),
             path: RequestPath::new(plan, run_seed, nanos(now)),
             on_path: BTreeMap::new(),
             endpoints: Endpoints::default(),
@@ -250,6 +253,10 @@ impl World {
         if scenario.prometheus.service_monitor {
             self.queue.push(first_scrape, Event::Scrape);
         }
+        let reapply = self.pipeline.as_mut().map(|p| p.first_reapply(self.now));
+        if let Some(at) = reapply.flatten() {
+            self.queue.push(at, Event::Reapply);
+        }
         self.autoscaling.start(self.now, &mut self.queue);
         self.autoscaling
             .discover(&self.cluster, false, self.now, &mut self.queue);
@@ -278,6 +285,8 @@ impl World {
             Event::PodServes(pod) => self.pod_serves(pod),
             Event::PodDropped(pod) => self.pod_dropped(pod),
             Event::PodGone(pod) => self.pod_gone(pod),
+            Event::CommitApplied(index) => self.commit_applied(index),
+            Event::Reapply => self.reapply(),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
             Event::MetricsServer => {
                 let (path, on_path) = (&self.path, &self.on_path);
@@ -377,7 +386,7 @@ impl World {
     }
 
     /// Sets in motion what follows from changed objects.
-    fn react(&mut self) {
+    pub(super) fn react(&mut self) {
         self.workloads.look(self.now + WATCH_DELAY, &mut self.queue);
         self.routing
             .sync_weight(&self.cluster, self.now, &mut self.queue);
@@ -388,25 +397,19 @@ impl World {
 
     fn scenario_event(&mut self, index: usize) {
         let scenario = Arc::clone(&self.scenario);
-        let target = self.routing.target().clone();
-        let Some(Object::Deployment(deployment)) = self.cluster.get(&target) else {
-            return;
-        };
-        let mut deployment = deployment.clone();
         match &scenario.events[index].action {
-            Action::Push(version) => {
-                let template = self
-                    .revisions
-                    .template(version)
-                    .expect("loading checked the version's name");
-                deployment.spec.template = template.clone();
-            }
+            Action::Push(version) => self.push_version(version),
+            Action::Commit(version) => self.commit(version),
             Action::Annotate(annotations) => {
-                deployment.metadata.annotations.extend(annotations.clone())
+                let target = self.routing.target().clone();
+                if let Some(Object::Deployment(deployment)) = self.cluster.get(&target) {
+                    let mut deployment = deployment.clone();
+                    deployment.metadata.annotations.extend(annotations.clone());
+                    self.cluster.apply(deployment.into());
+                    self.react();
+                }
             }
         }
-        self.cluster.apply(deployment.into());
-        self.react();
     }
 
     /// Tells the request path who gets traffic, if that changed.

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod drills;
+mod pipeline;
 mod stories;
 
 use std::path::{Path, PathBuf};

@@ -18,7 +18,7 @@ pub(super) fn not_started(case: &Case<'_>) -> Option<Finding> {
         .iter()
         .find_map(|event| match &event.action {
             Action::Annotate(annotations) => Some((event.at, annotations.keys().next()?)),
-            Action::Push(_) => None,
+            Action::Push(_) | Action::Commit(_) => None,
         });
     let cure = format!(
         "Change the pod template: push a new image or environment, or `kubectl rollout restart deployment/{target}`, which \
