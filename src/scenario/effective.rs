@@ -1,5 +1,6 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
+mod nodes;
 mod pipeline;
 mod traffic;
 mod versions;
@@ -10,23 +11,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::Files;
 use super::model::{
-    Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, NodePool,
-    Prometheus, Run, Scenario, ScenarioEvent, Version,
+    Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, Prometheus,
+    Run, Scenario, ScenarioEvent, Version,
 };
-use super::schema::{File, NodeKeys, PrometheusVersion};
+use super::schema::{File, PrometheusVersion};
 use super::units::{Time, shown};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, Node};
-use crate::k8s::Quantity;
 use crate::time::Span;
 
 /// Longest run.
 const MAX_HORIZON: Span = Span::from_secs(24 * 3600);
 /// Most requests a pod may work on at once, and most nginx workers.
 const MAX_COUNT: u32 = 10_000;
-
-/// Pods that a kubelet takes unless told otherwise (`maxPods`).
-const KUBELET_MAX_PODS: u32 = 110;
 
 const DEFAULT_HORIZON: Span = Span::from_secs(15 * 60);
 const DEFAULT_WARM_UP: Span = Span::from_secs(5 * 60);
@@ -67,6 +64,7 @@ pub(super) fn effective(
     });
     let used: BTreeSet<&String> = pushed.chain([&initial_version]).collect();
     reading.distinct(&used, &versions, &manifests.deployment.spec.template)?;
+    reading.pod_fits(&cluster, &manifests.deployment)?;
     let provider = reading.provider(&file, &manifests)?;
     let run = Run {
         seed: file.run.seed.unwrap_or(1),
@@ -255,37 +253,6 @@ impl Reading<'_> {
                 15_000,
             )?,
             nodes: keys.nodes.as_ref().map(|n| self.nodes(n)).transpose()?,
-        })
-    }
-
-    fn nodes(&self, keys: &NodeKeys) -> Result<NodePool, Diagnostic> {
-        let count = |key: &str, count: Option<u32>, default: u32| {
-            let pointer = format!("/cluster/nodes/{key}");
-            let key = format!("cluster.nodes.{key}");
-            self.count(&pointer, &key, count.unwrap_or(default))
-        };
-        let quantity = |key: &str, text: &Option<String>, example: &str| {
-            let Some(text) = text else {
-                return Ok(None);
-            };
-            match Quantity::parse(text) {
-                Some(quantity) if quantity.milli_value() > 0 => Ok(Some(quantity)),
-                _ => Err(self
-                    .refuse(
-                        &format!("/cluster/nodes/{key}"),
-                        format!(
-                            "`cluster.nodes.{key}` must be a quantity above 0, not \"{}\"",
-                            text.escape_debug()
-                        ),
-                    )
-                    .help(format!("write it as Kubernetes does: \"{example}\""))),
-            }
-        };
-        Ok(NodePool {
-            count: count("count", keys.count, 1)?,
-            cpu_millis: quantity("cpu", &keys.cpu, "4")?.map(Quantity::milli_value),
-            memory_bytes: quantity("memory", &keys.memory, "16Gi")?.map(Quantity::value),
-            pods: count("pods", keys.pods, KUBELET_MAX_PODS)?,
         })
     }
 
