@@ -32,7 +32,7 @@ fn every_scenario_loads_opens_with_a_comment_and_expects_something() {
             "{name} expects nothing"
         );
     }
-    assert!(seen >= 22, "only {seen} scenarios");
+    assert!(seen >= 23, "only {seen} scenarios");
 }
 
 #[test]
@@ -198,4 +198,30 @@ fn files_that_cannot_be_read_are_named() {
         shown.contains("no file matches `../manifests/apps/shop/gone.yaml`"),
         "{shown}"
     );
+}
+
+#[test]
+fn flaggers_own_helm_release_gives_its_flags_and_the_scenario_wins() {
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: flagger\n  namespace: flagger-system\n\
+                   spec:\n  chart:\n    spec:\n      chart: flagger\n  values:\n    meshProvider: kubernetes\n    \
+                   metricsServer: http://prometheus.observability:9090\n";
+    let given = "manifests = [\"../manifests/**/*.yaml\"]\n";
+    let (root, path) = elsewhere(given);
+    std::fs::write(root.path().join("manifests/apps/flagger.yaml"), release).unwrap();
+    let loaded = scenario::load(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(loaded.flagger.mesh_provider, "kubernetes");
+    assert_eq!(
+        loaded.flagger.metrics_server,
+        "http://prometheus.observability:9090"
+    );
+    let about_provider = |text: &String| text.contains("flagger.mesh_provider");
+    assert!(
+        !loaded.assumptions.iter().any(about_provider),
+        "the provider is given: {:?}",
+        loaded.assumptions
+    );
+    let said = format!("{given}[flagger]\nmetrics_server = \"http://elsewhere:9090\"\n");
+    std::fs::write(&path, said).unwrap();
+    let loaded = scenario::load(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(loaded.flagger.metrics_server, "http://elsewhere:9090");
 }

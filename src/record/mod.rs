@@ -57,6 +57,9 @@ pub struct Record {
     #[serde(rename = "finished_at_s", serialize_with = "seconds::optional")]
     #[schemars(with = "Option<f64>")]
     pub finished_at: Option<Timestamp>,
+    /// How the new version came to the cluster, where it was committed and not pushed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// When the run ended.
     #[serde(rename = "ended_at_s", serialize_with = "seconds::timestamp")]
     #[schemars(with = "f64")]
@@ -121,6 +124,55 @@ impl Outcome {
             Outcome::NotStarted => "not-started",
         }
     }
+}
+
+/// The way of a commit through the pipeline to the tick that detected it, and from there to the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Delivery {
+    /// The version committed.
+    pub version: String,
+    /// When it was committed.
+    #[serde(rename = "committed_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
+    pub committed_at: Timestamp,
+    /// When CI had built its image.
+    #[serde(rename = "built_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
+    pub built_at: Timestamp,
+    /// When Flux saw the image.
+    #[serde(rename = "scanned_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
+    pub scanned_at: Timestamp,
+    /// When Flux had committed the image's tag.
+    #[serde(rename = "image_committed_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
+    pub image_committed_at: Timestamp,
+    /// When Flux had fetched that commit.
+    #[serde(rename = "fetched_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
+    pub fetched_at: Timestamp,
+    /// When it was applied to the cluster.
+    #[serde(rename = "applied_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
+    pub applied_at: Timestamp,
+    /// From the commit to the tick that detected it.
+    #[serde(rename = "commit_to_detected_s", serialize_with = "seconds::span")]
+    #[schemars(with = "f64")]
+    pub commit_to_detected: Span,
+    /// From there to the decision.
+    #[serde(
+        rename = "detected_to_decided_s",
+        serialize_with = "seconds::optional_span"
+    )]
+    #[schemars(with = "Option<f64>")]
+    pub detected_to_decided: Option<Span>,
+    /// From there to the end of the rollout.
+    #[serde(
+        rename = "decided_to_finished_s",
+        serialize_with = "seconds::optional_span"
+    )]
+    #[schemars(with = "Option<f64>")]
+    pub decided_to_finished: Option<Span>,
 }
 
 /// A weight as it was set.

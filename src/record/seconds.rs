@@ -23,6 +23,14 @@ pub(crate) fn span<S: Serializer>(span: &Span, to: S) -> Result<S::Ok, S::Error>
     millis(span.as_millis(), to)
 }
 
+/// Writes a length of time that may be missing.
+pub(crate) fn optional_span<S: Serializer>(span: &Option<Span>, to: S) -> Result<S::Ok, S::Error> {
+    match span {
+        Some(at) => self::span(at, to),
+        None => to.serialize_none(),
+    }
+}
+
 /// Writes samples as pairs of time and value.
 pub(crate) fn samples<S: Serializer>(
     samples: &[(Timestamp, f64)],

@@ -2,7 +2,7 @@
 
 use crate::engine::EventType;
 use crate::record::{CheckRow, Outcome, Record, RequestTotals};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 use super::checks::{Round, all_rounds};
 use super::words::{comparison, count, counted, latency, metric, share, value};
@@ -10,7 +10,7 @@ use super::words::{comparison, count, counted, latency, metric, share, value};
 /// A run in sentences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// How it ended, when that was decided and why.
+    /// How it ended, when that was decided and why; for a commit also how long its way there was.
     pub outcome: String,
     /// What users got meanwhile: failed requests, the canary's part in them, latency.
     pub harm: String,
@@ -23,7 +23,10 @@ pub struct Verdict {
 /// The verdict on a run.
 pub fn verdict(record: &Record) -> Verdict {
     Verdict {
-        outcome: outcome(record),
+        outcome: match delivery(record) {
+            Some(delivery) => format!("{} {delivery}", outcome(record)),
+            None => outcome(record),
+        },
         harm: harm(record),
         aftermath: aftermath(record),
         findings: record.findings.iter().map(|f| f.text.clone()).collect(),
@@ -111,6 +114,39 @@ fn outcome(record: &Record) -> String {
             record.phase,
         ),
     }
+}
+
+/// `From the commit of v2 it took 5:12 until it was detected (CI build 3:05, ...), 1:00 until the decision, 0:30 to the end.`
+fn delivery(record: &Record) -> Option<String> {
+    let delivery = record.delivery.as_ref()?;
+    let clock = |span: Span| (Timestamp::ZERO + span).clock();
+    let ends = [
+        ("CI build", delivery.built_at),
+        ("image scan", delivery.scanned_at),
+        ("image commit", delivery.image_committed_at),
+        ("Git poll", delivery.fetched_at),
+        ("Kustomization", delivery.applied_at),
+        ("Flagger's tick", Timestamp::ZERO),
+    ];
+    let mut from = delivery.committed_at;
+    let stages = ends.map(|(stage, end)| {
+        let took = end - from;
+        from = end;
+        format!("{stage} {}", clock(took))
+    });
+    let mut text = format!(
+        "From the commit of {} it took {} until it was detected ({})",
+        delivery.version,
+        clock(delivery.commit_to_detected),
+        stages.join(", ")
+    );
+    if let Some(span) = delivery.detected_to_decided {
+        text += &format!(", {} until the decision", clock(span));
+    }
+    if let Some(span) = delivery.decided_to_finished {
+        text += &format!(", {} from there to the end", clock(span));
+    }
+    Some(text + ".")
 }
 
 /// `after 5 metrics checks, all passed`.

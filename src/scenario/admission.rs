@@ -13,7 +13,7 @@ use super::model::Manifests;
 use super::objects::missing;
 
 /// Kinds that have a part, with the API versions that are read.
-const KINDS: [(&str, &[&str]); 11] = [
+const KINDS: [(&str, &[&str]); 12] = [
     ("Canary", &["flagger.app/v1beta1"]),
     ("MetricTemplate", &["flagger.app/v1beta1"]),
     ("AlertProvider", &["flagger.app/v1beta1"]),
@@ -34,6 +34,14 @@ const KINDS: [(&str, &[&str]); 11] = [
     ("ConfigMap", &["v1"]),
     ("Secret", &["v1"]),
     ("PrometheusRule", &["monitoring.coreos.com/v1"]),
+    (
+        "HelmRelease",
+        &[
+            "helm.toolkit.fluxcd.io/v2",
+            "helm.toolkit.fluxcd.io/v2beta2",
+            "helm.toolkit.fluxcd.io/v2beta1",
+        ],
+    ),
 ];
 
 /// Providers of Flagger that rollcast does not simulate.

@@ -1,6 +1,8 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
 mod events;
+mod nodes;
+mod pipeline;
 mod traffic;
 mod versions;
 mod webhooks;
@@ -11,15 +13,14 @@ use std::collections::BTreeSet;
 
 use super::assemble::Files;
 use super::model::{
-    Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, NodePool,
-    Prometheus, Run, Scenario,
+    Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, Prometheus,
+    Run, Scenario,
 };
 use super::rules;
-use super::schema::{File, NodeKeys, PrometheusVersion};
+use super::schema::{File, PrometheusVersion};
 use super::units::{Time, shown};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, Node};
-use crate::k8s::Quantity;
 use crate::promql;
 use crate::time::Span;
 
@@ -27,9 +28,6 @@ use crate::time::Span;
 const MAX_HORIZON: Span = Span::from_secs(24 * 3600);
 /// Most requests a pod may work on at once, and most nginx workers.
 const MAX_COUNT: u32 = 10_000;
-
-/// Pods that a kubelet takes unless told otherwise (`maxPods`).
-const KUBELET_MAX_PODS: u32 = 110;
 
 const DEFAULT_HORIZON: Span = Span::from_secs(15 * 60);
 const DEFAULT_WARM_UP: Span = Span::from_secs(5 * 60);
@@ -60,6 +58,7 @@ pub(super) fn effective(
     let cluster = reading.cluster(&file)?;
     let versions = reading.versions(&file)?;
     let initial_version = reading.initial_version(&file, &versions)?;
+    let pipeline = reading.pipeline(&file)?;
     let mut events = reading.events(&file, &versions, horizon)?;
     let expect = reading.expect(&file)?;
     let manifests = manifests()?;
@@ -71,11 +70,12 @@ pub(super) fn effective(
         prometheus.rule_groups.extend(groups);
     }
     let pushed = events.iter().filter_map(|event| match &event.action {
-        Action::Push(version) => Some(version),
+        Action::Push(version) | Action::Commit(version) => Some(version),
         _ => None,
     });
     let used: BTreeSet<&String> = pushed.chain([&initial_version]).collect();
     reading.distinct(&used, &versions, &manifests.deployment.spec.template)?;
+    reading.pod_fits(&cluster, &manifests.deployment)?;
     let provider = reading.provider(&file, &manifests)?;
     let run = Run {
         seed: file.run.seed.unwrap_or(1),
@@ -90,9 +90,8 @@ pub(super) fn effective(
         run,
         flagger: Flagger {
             mesh_provider: provider.as_str().to_owned(),
-            metrics_server: file
-                .flagger
-                .metrics_server
+            metrics_server: (file.flagger.metrics_server)
+                .or_else(|| manifests.flagger.as_ref()?.metrics_server.clone())
                 .unwrap_or_else(|| "http://prometheus:9090".to_owned()),
         },
         traffic,
@@ -101,6 +100,7 @@ pub(super) fn effective(
         cluster,
         versions,
         initial_version,
+        pipeline,
         events,
         webhooks,
         expect,
@@ -121,9 +121,11 @@ impl Reading<'_> {
     /// The controller's flag; says so where it decides and was not given.
     fn provider(&mut self, file: &File, manifests: &Manifests) -> Result<Provider, Diagnostic> {
         let canary = &manifests.canary.spec;
-        let flag = file.flagger.mesh_provider.unwrap_or(Provider::Kubernetes);
+        let release = manifests.flagger.as_ref().and_then(|r| r.mesh_provider);
+        let given = file.flagger.mesh_provider.or(release);
+        let flag = given.unwrap_or(Provider::Kubernetes);
         let spoken = file.provider.or_else(|| Provider::parse(&canary.provider));
-        if spoken.is_none() && file.flagger.mesh_provider.is_none() {
+        if spoken.is_none() && given.is_none() {
             self.assume(
                 "Flagger runs with the provider `kubernetes`, since neither the Canary nor the scenario names one \
                  (`flagger.mesh_provider`)."
@@ -265,37 +267,6 @@ impl Reading<'_> {
                 15_000,
             )?,
             nodes: keys.nodes.as_ref().map(|n| self.nodes(n)).transpose()?,
-        })
-    }
-
-    fn nodes(&self, keys: &NodeKeys) -> Result<NodePool, Diagnostic> {
-        let count = |key: &str, count: Option<u32>, default: u32| {
-            let pointer = format!("/cluster/nodes/{key}");
-            let key = format!("cluster.nodes.{key}");
-            self.count(&pointer, &key, count.unwrap_or(default))
-        };
-        let quantity = |key: &str, text: &Option<String>, example: &str| {
-            let Some(text) = text else {
-                return Ok(None);
-            };
-            match Quantity::parse(text) {
-                Some(quantity) if quantity.milli_value() > 0 => Ok(Some(quantity)),
-                _ => Err(self
-                    .refuse(
-                        &format!("/cluster/nodes/{key}"),
-                        format!(
-                            "`cluster.nodes.{key}` must be a quantity above 0, not \"{}\"",
-                            text.escape_debug()
-                        ),
-                    )
-                    .help(format!("write it as Kubernetes does: \"{example}\""))),
-            }
-        };
-        Ok(NodePool {
-            count: count("count", keys.count, 1)?,
-            cpu_millis: quantity("cpu", &keys.cpu, "4")?.map(Quantity::milli_value),
-            memory_bytes: quantity("memory", &keys.memory, "16Gi")?.map(Quantity::value),
-            pods: count("pods", keys.pods, KUBELET_MAX_PODS)?,
         })
     }
 

@@ -8,6 +8,7 @@ mod assemble;
 mod crd;
 mod effective;
 mod glob;
+mod helm_release;
 mod json_schema;
 mod load;
 pub mod model;

@@ -41,6 +41,9 @@ pub struct Scenario {
     pub versions: BTreeMap<String, Version>,
     /// The version that runs before the first push.
     pub initial_version: String,
+    /// From a commit to the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<Pipeline>,
     /// What happens when.
     pub events: Vec<ScenarioEvent>,
     /// How the Canary's webhooks answer, by their names; what is not here answers 200 at once.
@@ -297,6 +300,33 @@ pub enum Distribution {
     },
 }
 
+/// `[pipeline]`: what a commit goes through on its way to the cluster, stage after stage.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pipeline {
+    /// CI: from the commit to the image in the registry.
+    pub build: Stage,
+    /// Flux' ImageRepository: until the image is seen.
+    pub image_scan: Stage,
+    /// Flux' ImageUpdateAutomation: until its tag is committed.
+    pub image_automation: Stage,
+    /// Flux' GitRepository: until that commit is fetched.
+    pub git_poll: Stage,
+    /// Flux' Kustomization: until it is applied.
+    pub kustomization: Stage,
+    /// How often the Kustomization applies everything again, which undoes changes made by hand; `None` is never.
+    pub reapply_interval: Option<Span>,
+}
+
+/// A stage of the pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// It takes a time.
+    Takes(Distribution),
+    /// A loop with this period gets to it, with a phase of its own.
+    Every(Span),
+}
+
 /// Something that happens at a time.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScenarioEvent {
@@ -312,6 +342,8 @@ pub struct ScenarioEvent {
 pub enum Action {
     /// The target Deployment gets this version's pod template.
     Push(String),
+    /// This version is committed, and becomes a push when the pipeline has carried it to the cluster.
+    Commit(String),
     /// The target Deployment's metadata gets these annotations (`kubectl annotate deployment`).
     Annotate(BTreeMap<String, String>),
     /// A ConfigMap's data gets these keys.
@@ -411,11 +443,23 @@ pub struct Manifests {
     pub config_maps: Vec<ConfigMap>,
     /// Secrets.
     pub secrets: Vec<Secret>,
+    /// What the HelmRelease that installs Flagger says of its flags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flagger: Option<FlaggerRelease>,
     /// Objects that were given and play no part.
     pub left_out: Vec<LeftOut>,
     /// The objects above as they were written, with the scenario's changes, for whoever points at a place in them.
     #[serde(skip)]
     pub documents: Vec<Document>,
+}
+
+/// The values of Flagger's Helm chart that are read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FlaggerRelease {
+    /// `meshProvider`.
+    pub mesh_provider: Option<Provider>,
+    /// `metricsServer`.
+    pub metrics_server: Option<String>,
 }
 
 /// An object that was given and plays no part in the simulation.

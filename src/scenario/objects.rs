@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::model::{LeftOut, Manifests};
-use super::{admission, crd};
+use super::{admission, crd, helm_release};
 use crate::diagnostic::{Content, Diagnostic, Key, Node, Place, nearest};
 use crate::k8s::manifest::Document;
 use crate::k8s::{Deployment, HorizontalPodAutoscaler, ObjectMeta};
@@ -100,6 +100,20 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
             "Secret" => manifests.secrets.push(typed(&document)?),
             // Read where the version of Prometheus is known.
             "PrometheusRule" => {}
+            "HelmRelease" => match helm_release::flagger(&document, &namespace)? {
+                Some(_) if manifests.flagger.is_some() => {
+                    return Err(Diagnostic::new("Flagger is installed twice")
+                        .at_place(&document.place_of("/metadata/name"))
+                        .label("the second HelmRelease of its chart")
+                        .help("name one of the files in `manifests`"));
+                }
+                Some(release) => manifests.flagger = Some(release),
+                None => {
+                    let reason = "only the HelmRelease of Flagger's own chart is read".to_owned();
+                    manifests.left_out.push(left_out(&document, reason));
+                    continue;
+                }
+            },
             _ => {
                 let reason = "the Canary does not name it".to_owned();
                 manifests.left_out.push(left_out(&document, reason));

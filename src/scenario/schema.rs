@@ -45,6 +45,8 @@ pub(super) struct File {
     pub(super) cluster: ClusterKeys,
     /// The workload behind a pod template, by a name that events refer to.
     pub(super) versions: BTreeMap<String, VersionKeys>,
+    /// From a commit to the cluster: CI and Flux. An empty table is a pipeline of defaults.
+    pub(super) pipeline: Option<PipelineKeys>,
     /// What happens during the run.
     pub(super) events: Vec<EventKeys>,
     /// How the Canary's webhooks answer, by the name each has there. What is not scripted answers 200 at once.
@@ -427,11 +429,69 @@ pub(super) struct Uniform {
     pub(super) max: FineTime,
 }
 
-/// `[[events]]`: something that happens; exactly one of `push`, `annotate`, `config`, `suspend` and `patch`.
+/// `[pipeline]`: what a commit goes through, stage after stage. A stage is a time, a distribution, or a loop (`{ every = "1m" }`) that gets to it at its next round.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PipelineKeys {
+    /// CI, from the commit to the image in the registry. Default: lognormal, median "3m", sigma 0.3.
+    pub(super) build: Option<StageKeys>,
+    /// Flux' ImageRepository, until the image is seen. Default: every "1m".
+    pub(super) image_scan: Option<StageKeys>,
+    /// Flux' ImageUpdateAutomation, until the new tag is committed. Default: uniform from "1s" to "5s", since an image policy that changes wakes it.
+    pub(super) image_automation: Option<StageKeys>,
+    /// Flux' GitRepository, until that commit is fetched. Default: every "1m".
+    pub(super) git_poll: Option<StageKeys>,
+    /// Flux' Kustomization, until it is applied. Default: uniform from "1s" to "5s", since a new revision wakes it.
+    pub(super) kustomization: Option<StageKeys>,
+    /// How often the Kustomization applies everything again (its `spec.interval`): what `push` events changed by hand is undone then. Default: never within a run.
+    pub(super) reapply_interval: Option<Time>,
+}
+
+/// A stage: a time such as "20s", a distribution, or a loop.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum StageKeys {
+    /// Always the same.
+    Constant(FineTime),
+    /// A named distribution, or a loop.
+    Shape(Box<StageShape>),
+}
+
+/// A named distribution of times, or a loop: exactly one of these.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub(super) struct StageShape {
+    /// Always the same.
+    pub(super) constant: Option<FineTime>,
+    /// The logarithm is normal: many short times and a long tail.
+    pub(super) lognormal: Option<Lognormal>,
+    /// Memoryless.
+    pub(super) exponential: Option<Exponential>,
+    /// Equally likely between two bounds.
+    pub(super) uniform: Option<Uniform>,
+    /// A loop with this period, which gets to the change at its next round.
+    pub(super) every: Option<Time>,
+}
+
+impl StageShape {
+    /// The loop's period, and the distribution.
+    pub(super) fn split(self) -> (Option<Time>, DistributionShape) {
+        let distribution = DistributionShape {
+            constant: self.constant,
+            lognormal: self.lognormal,
+            exponential: self.exponential,
+            uniform: self.uniform,
+        };
+        (self.every, distribution)
+    }
+}
+
+/// `[[events]]`: something that happens; exactly one of `push`, `commit`, `annotate`, `config`, `suspend` and `patch`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
-    { "required": ["push"] }, { "required": ["annotate"] }, { "required": ["config"] }, { "required": ["suspend"] },
+    { "required": ["push"] }, { "required": ["commit"] }, { "required": ["annotate"] }, { "required": ["config"] }, { "required": ["suspend"] },
     { "required": ["patch"] },
 ]))]
 pub(super) struct EventKeys {
@@ -439,6 +499,8 @@ pub(super) struct EventKeys {
     pub(super) at: Time,
     /// The target Deployment gets this version's pod template. An earlier version is a revert.
     pub(super) push: Option<String>,
+    /// This version is committed; `[pipeline]` carries it to the cluster, where it becomes a push.
+    pub(super) commit: Option<String>,
     /// The target Deployment's metadata gets these annotations, as by `kubectl annotate deployment`.
     pub(super) annotate: Option<BTreeMap<String, String>>,
     /// A ConfigMap or Secret gets new data.
@@ -593,6 +655,16 @@ impl JsonSchema for Object {
     }
 }
 
+impl DistributionShape {
+    /// Whether it names nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.constant.is_none()
+            && self.lognormal.is_none()
+            && self.exponential.is_none()
+            && self.uniform.is_none()
+    }
+}
+
 /// Reads a quantity, or a table of one key that names a shape.
 macro_rules! constant_or_shape {
     ($name:ident, $constant:ident, $shape:ident, $wanted:literal) => {
@@ -656,4 +728,10 @@ constant_or_shape!(
     PullTime,
     DistributionShape,
     "a time such as \"20s\", \"fails\", or a table with one of `lognormal`, `exponential` and `uniform`"
+);
+constant_or_shape!(
+    StageKeys,
+    FineTime,
+    StageShape,
+    "a time such as \"20s\", or a table with one of `lognormal`, `exponential`, `uniform` and `every`"
 );

@@ -45,6 +45,10 @@ pub(super) enum Event {
     },
     /// metrics-server asks the kubelets.
     MetricsServer,
+    /// The pipeline's Kustomization applies the n-th commit.
+    CommitApplied(usize),
+    /// The pipeline's Kustomization applies everything again.
+    Reapply,
     /// The HPA controller looks at the n-th HPA.
     Hpa(usize),
 }

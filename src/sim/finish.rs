@@ -5,7 +5,7 @@ use super::findings::{Case, findings};
 use super::recorder::State;
 use super::routing::entry;
 use super::world::{World, interval};
-use crate::record::{Record, SCHEMA_VERSION, TrafficSecond};
+use crate::record::{Delivery, Outcome, Record, SCHEMA_VERSION, TrafficSecond};
 use crate::time::{Span, Timestamp};
 
 impl World {
@@ -29,6 +29,7 @@ impl World {
             phase: self.phase(),
             decided_at: recording.decided_at,
             finished_at: recording.finished_at,
+            delivery: None,
             ended_at: Timestamp::ZERO + (self.now() - recording.zero),
             timeline: recording.timeline,
             ticks: recording.ticks,
@@ -38,6 +39,7 @@ impl World {
             latency: self.path.latency(),
             findings: Vec::new(),
         };
+        record.delivery = self.delivery(&record, recording.zero);
         record.findings = findings(&Case {
             scenario: &scenario,
             record: &record,
@@ -47,6 +49,21 @@ impl World {
             rules: &self.rules,
         });
         record
+    }
+
+    /// The way of the detected commit, if it was one.
+    fn delivery(&self, record: &Record, zero: Timestamp) -> Option<Delivery> {
+        if record.outcome == Outcome::NotStarted {
+            return None;
+        }
+        let mut delivery = self.pipeline.as_ref()?.delivery(zero)?;
+        let decided = record.decided_at;
+        delivery.detected_to_decided = decided.map(|at| at - Timestamp::ZERO);
+        delivery.decided_to_finished = match (decided, record.finished_at) {
+            (Some(decided), Some(finished)) => Some(finished - decided),
+            _ => None,
+        };
+        Some(delivery)
     }
 
     /// The seconds from `zero` on, each with the state of the control plane at its end.

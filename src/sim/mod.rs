@@ -21,6 +21,7 @@ pub mod ingress;
 mod kubelets;
 pub mod metrics_server;
 mod names;
+mod pipeline;
 mod pod_course;
 pub mod pods;
 mod queue;

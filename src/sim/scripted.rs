@@ -16,11 +16,8 @@ impl World {
     pub(super) fn scenario_event(&mut self, index: usize) {
         let scenario = Arc::clone(&self.scenario);
         let object = match &scenario.events[index].action {
-            Action::Push(version) => self.target().map(|mut deployment| {
-                let template = self.revisions.template(version);
-                deployment.spec.template = template.expect("loading checked the version").clone();
-                Object::from(deployment)
-            }),
+            Action::Push(version) => return self.push_version(version),
+            Action::Commit(version) => return self.commit(version),
             Action::Annotate(annotations) => self.target().map(|mut deployment| {
                 deployment.metadata.annotations.extend(annotations.clone());
                 Object::from(deployment)

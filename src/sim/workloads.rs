@@ -170,3 +170,50 @@ impl Workloads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::PodTemplate;
+    use crate::sim::pods::{NodeId, Revision};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_pod_that_is_down_may_get_requests_only_until_the_routers_drop_it() {
+        let revision = Arc::new(Revision {
+            namespace: "test".to_owned(),
+            deployment: "app".to_owned(),
+            replica_set: "app-1".to_owned(),
+            template_hash: "1".to_owned(),
+            template: PodTemplate::default(),
+            labels: BTreeMap::new(),
+        });
+        let at = Timestamp::from_secs;
+        let mut workloads = Workloads::default();
+        let pod = workloads.pods.create(&revision, at(0));
+        workloads.pods.scheduled(pod, NodeId(0), at(0));
+        workloads.pods.running(pod, at(1));
+        assert!(!workloads.serves(pod), "it is not ready");
+        workloads.pods.ready(pod, at(2));
+        assert!(workloads.serves(pod));
+        assert!(!workloads.serves(pod), "it does already");
+        assert_eq!(workloads.stray(), None);
+
+        workloads.pods.unready(pod, at(3));
+        assert_eq!(workloads.stray(), Some(pod), "nobody is about to drop it");
+        assert!(workloads.is_dropped_at(pod, at(5)));
+        assert_eq!(workloads.stray(), None);
+        assert!(!workloads.dropped(pod, at(4)), "too early");
+
+        // Ready again before the routers had noticed: another process behind the same name.
+        workloads.pods.ready(pod, at(4));
+        assert!(workloads.serves(pod));
+        assert!(
+            !workloads.dropped(pod, at(5)),
+            "it is not to be dropped any more"
+        );
+
+        workloads.pods.gone(pod);
+        assert_eq!(workloads.stray(), Some(pod), "it is gone");
+    }
+}

@@ -19,6 +19,7 @@ use super::event::Event;
 use super::exporter::IngressExporter;
 use super::ingress::{Backend, Group, ScrapeGrid};
 use super::kubelets::{Kubelets, containers_end};
+use super::pipeline::Pipeline;
 use super::pods::{Pod, PodId};
 use super::queue::Queue;
 use super::recorder::{AfterTick, Recorder, State};
@@ -62,6 +63,7 @@ pub struct World {
     pub(super) revisions: Revisions,
     pub(super) routing: Routing,
     autoscaling: Autoscaling,
+    pub(super) pipeline: Option<Pipeline>,
     pub(super) path: RequestPath,
     /// Pods as the request path knows them.
     pub(super) on_path: BTreeMap<PodId, PodIx>,
@@ -154,6 +156,7 @@ impl World {
                 run_seed,
             ),
             autoscaling: Autoscaling::new(&scenario, provider, run_seed),
+            pipeline: Pipeline::new(&scenario, run_seed),
             path: RequestPath::new(plan, run_seed, nanos(now)),
             on_path: BTreeMap::new(),
             endpoints: Endpoints::default(),
@@ -277,6 +280,10 @@ impl World {
             self.queue.push(first_scrape, Event::Scrape);
         }
         self.rules.start(self.now, &mut self.queue);
+        let reapply = self.pipeline.as_mut().map(|p| p.first_reapply(self.now));
+        if let Some(at) = reapply.flatten() {
+            self.queue.push(at, Event::Reapply);
+        }
         self.autoscaling.start(self.now, &mut self.queue);
         self.autoscaling
             .discover(&self.cluster, false, self.now, &mut self.queue);
@@ -310,6 +317,8 @@ impl World {
             Event::PodServes(pod) => self.pod_serves(pod),
             Event::PodDropped(pod) => self.pod_dropped(pod),
             Event::PodGone(pod) => self.pod_gone(pod),
+            Event::CommitApplied(index) => self.commit_applied(index),
+            Event::Reapply => self.reapply(),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
             Event::MetricsServer => {
                 let (path, on_path) = (&self.path, &self.on_path);

@@ -202,6 +202,7 @@ impl Story {
                 requests: RequestTotals::default(),
                 latency: Latency::default(),
                 findings: Vec::new(),
+                delivery: None,
             },
         }
     }

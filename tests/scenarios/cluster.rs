@@ -4,6 +4,7 @@
 //! asserted inside it in every run of a build with debug assertions, these included.
 
 use rollcast::record::{Outcome, Record, TrafficSecond};
+use rollcast::scenario::{Distribution, ImagePull};
 use rollcast::time::Span;
 
 use crate::{finding, load, messages, run};
@@ -116,7 +117,7 @@ fn pods_that_crash_under_load_are_noticed_where_retries_do_not_hide_it() {
     let mut scenario = load("crash-loop");
     let v2 = scenario.versions.get_mut("v2").unwrap();
     v2.course.boot = None;
-    v2.course.crash_after = Some(rollcast::scenario::Distribution::Uniform {
+    v2.course.crash_after = Some(Distribution::Uniform {
         min_ns: 40_000_000_000,
         max_ns: 60_000_000_000,
     });
@@ -206,4 +207,48 @@ fn the_hpa_follows_a_step_in_load_late_and_leaves_it_later() {
         assert!((640..=720).contains(&left), "seed {seed}: left at {left}");
         assert!(wanted(899) <= calm + 1, "seed {seed}: {}", wanted(899));
     }
+}
+
+#[test]
+fn a_readiness_probe_that_never_succeeds_is_named() {
+    let mut scenario = load("slow-start");
+    let v2 = scenario.versions.get_mut("v2").unwrap();
+    v2.course.boot = None;
+    v2.course.never_ready = true;
+    let record = run(&scenario, 1);
+    assert_eq!(record.outcome, Outcome::RolledBack);
+    let text = finding(&record, "slow-start");
+    assert!(text.contains("readiness probe never succeeds"), "{text}");
+}
+
+#[test]
+fn a_node_pulls_an_image_once() {
+    let mut scenario = load("promote-fails");
+    let nodes = scenario.cluster.nodes.as_mut().unwrap();
+    nodes.cpu_millis = None;
+    let v2 = scenario.versions.get_mut("v2").unwrap();
+    v2.course.image_pull = Some(ImagePull::Takes(Distribution::Constant {
+        ns: 45_000_000_000,
+    }));
+    let record = run(&scenario, 1);
+    assert_eq!(record.outcome, Outcome::Promoted);
+    let first_ready = record.traffic.iter().find(|s| s.canary_ready > 0).unwrap();
+    assert!(first_ready.at_s >= 45, "ready at {}", first_ready.at_s);
+    // The primary's pods find it on both nodes: three one after another take less than one pull.
+    let took = record.finished_at.unwrap() - record.decided_at.unwrap();
+    assert!(took <= Span::from_secs(90), "the promotion took {took}");
+}
+
+/// A scale-down takes most of the pods at once, so that nginx' three tries may all meet one that is no longer there.
+#[test]
+fn a_process_that_ends_before_the_routers_drop_it_costs_requests_and_a_pre_stop_sleep_saves_them() {
+    let mut scenario = load("hpa-step");
+    let v1 = scenario.versions.get_mut("v1").unwrap();
+    v1.course.shutdown = Some(Distribution::Constant { ns: 100_000_000 });
+    let abrupt = run(&scenario, 1);
+    assert!(abrupt.requests.failed > 0);
+    let template = &mut scenario.manifests.deployment.spec.template.0;
+    template["spec"]["containers"][0]["lifecycle"] =
+        serde_json::json!({ "preStop": { "sleep": { "seconds": 5 } } });
+    assert_eq!(run(&scenario, 1).requests.failed, 0);
 }

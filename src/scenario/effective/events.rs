@@ -42,7 +42,7 @@ impl Reading<'_> {
                 at,
                 horizon,
             )?;
-            let action = self.action(index, keys, versions)?;
+            let action = self.action(index, keys, versions, file.pipeline.is_some())?;
             events.push(ScenarioEvent { at, action });
         }
         // Stable: what happens at one time happens in the order it was written.
@@ -78,10 +78,12 @@ impl Reading<'_> {
         index: usize,
         keys: &EventKeys,
         versions: &BTreeMap<String, Version>,
+        has_pipeline: bool,
     ) -> Result<Action, Diagnostic> {
         let pointer = format!("/events/{index}");
         let given: Vec<&str> = [
             ("push", keys.push.is_some()),
+            ("commit", keys.commit.is_some()),
             ("annotate", keys.annotate.is_some()),
             ("config", keys.config.is_some()),
             ("suspend", keys.suspend.is_some()),
@@ -99,7 +101,7 @@ impl Reading<'_> {
                         format!("`events[{index}]` says when, but not what"),
                     )
                     .help(
-                        "give one of `push = \"v2\"`, `annotate = { key = \"value\" }`, `config = { config_map = \"app\", \
+                        "give one of `push = \"v2\"`, `commit = \"v2\"`, `annotate = { key = \"value\" }`, `config = { config_map = \"app\", \
                          data = { key = \"value\" } }`, `suspend = true` and `patch = { analysis = { threshold = 5 } }`",
                     ));
             }
@@ -113,11 +115,21 @@ impl Reading<'_> {
             }
         }
         if let Some(version) = &keys.push {
-            if !versions.contains_key(version) {
-                let pointer = format!("{pointer}/push");
-                return Err(self.unknown_version(&pointer, version, versions.keys()));
-            }
+            self.known_version(&format!("{pointer}/push"), version, versions)?;
             return Ok(Action::Push(version.clone()));
+        }
+        if let Some(version) = &keys.commit {
+            let pointer = format!("{pointer}/commit");
+            self.known_version(&pointer, version, versions)?;
+            if !has_pipeline {
+                return Err(self
+                    .refuse(
+                        &pointer,
+                        format!("`events[{index}]` commits, and no pipeline carries it"),
+                    )
+                    .help("add the table `[pipeline]`; what it does not say has a default"));
+            }
+            return Ok(Action::Commit(version.clone()));
         }
         if let Some(annotations) = &keys.annotate {
             return Ok(Action::Annotate(annotations.clone()));
@@ -134,6 +146,18 @@ impl Reading<'_> {
             patch,
             spec: Box::default(),
         })
+    }
+
+    fn known_version(
+        &self,
+        pointer: &str,
+        version: &str,
+        versions: &BTreeMap<String, Version>,
+    ) -> Result<(), Diagnostic> {
+        if versions.contains_key(version) {
+            return Ok(());
+        }
+        Err(self.unknown_version(pointer, version, versions.keys()))
     }
 
     fn config(&self, index: usize, keys: &ConfigKeys) -> Result<Action, Diagnostic> {
@@ -190,10 +214,12 @@ impl Reading<'_> {
         events: &mut [ScenarioEvent],
         manifests: &Manifests,
     ) -> Result<(), Diagnostic> {
-        if events
-            .iter()
-            .all(|event| matches!(event.action, Action::Push(_) | Action::Annotate(_)))
-        {
+        if events.iter().all(|event| {
+            matches!(
+                event.action,
+                Action::Push(_) | Action::Commit(_) | Action::Annotate(_)
+            )
+        }) {
             return Ok(());
         }
         let mut manifests = manifests.clone();
@@ -233,7 +259,7 @@ impl Reading<'_> {
                     let given = manifests.secrets.iter().map(|object| &object.metadata);
                     self.config_given(given, "Secret", "secret", name, &manifests)?;
                 }
-                Action::Push(_) | Action::Annotate(_) => {}
+                Action::Push(_) | Action::Commit(_) | Action::Annotate(_) => {}
             }
         }
         Ok(())

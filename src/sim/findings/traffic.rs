@@ -15,6 +15,8 @@ pub(super) fn diluted(case: &Case<'_>) -> Option<Finding> {
     }
     let readings: Vec<Reading> = case
         .queries()
+        // Percent, that is; what a mixed p99 hides is another matter.
+        .filter(|(_, query)| is_success_rate(query))
         .filter_map(|(at, query)| Reading::of(at, query))
         .collect();
     let masked: Vec<&Reading> = readings

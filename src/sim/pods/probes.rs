@@ -274,6 +274,28 @@ mod tests {
         Timestamp::from_millis(ms)
     }
 
+    #[test]
+    fn a_liveness_probe_kills_a_container_that_boots_for_longer_than_it_waits() {
+        let probes = PodProbes {
+            liveness: Some(probe(0, 10, 1, 3)),
+            readiness: Some(probe(0, 10, 1, 3)),
+            ..PodProbes::default()
+        };
+        // Tries at 10, 20 and 30 s; an answer in time saves it.
+        let start = |answers| probes.start(ms(0), ms(2500), ms(answers));
+        assert_eq!(start(60_000), Started::Killed(ms(30_000)));
+        assert_eq!(start(30_000), Started::Ready(ms(30_000)));
+        let waits = PodProbes {
+            startup: Some(probe(0, 10, 1, 30)),
+            ..probes
+        };
+        assert_eq!(
+            waits.start(ms(0), ms(2500), ms(60_000)),
+            Started::Ready(ms(60_000)),
+            "the liveness probe waits for the startup probe"
+        );
+    }
+
     /// The pod is admitted at 0 and its container runs from 2.5 s on.
     #[test]
     fn a_pod_is_ready_at_a_poke_or_at_the_next_tick() {
