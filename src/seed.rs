@@ -30,6 +30,8 @@ pub enum Purpose {
     ControlPlane = 7,
     /// Chaos.
     Chaos = 8,
+    /// Load tests: when the load tester starts them, and what becomes of their requests.
+    LoadTests = 9,
 }
 
 /// A run's seed.

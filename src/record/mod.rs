@@ -70,12 +70,16 @@ pub struct Record {
     pub ticks: Vec<TickRecord>,
     /// Every event, warm-up included.
     pub events: Vec<EventRecord>,
-    /// A row a second from time zero on.
+    /// A row a second from time zero on, of users alone.
     pub traffic: Vec<TrafficSecond>,
-    /// Requests from time zero on.
+    /// Requests of users from time zero on.
     pub requests: RequestTotals,
-    /// Latency of all requests from time zero on.
+    /// Latency of all requests of users from time zero on.
     pub latency: Latency,
+    /// Load tests that webhooks started. Their requests reach pods and counters as any others, and are in no other figure
+    /// of this record but what queries measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_tests: Vec<LoadTest>,
     /// What a person should know about how it ended, most important first.
     pub findings: Vec<Finding>,
 }
@@ -352,6 +356,31 @@ pub struct RequestTotals {
     pub canary: u64,
     /// Of these, answered with 5xx.
     pub canary_failed: u64,
+}
+
+/// A command that Flagger's load tester ran for a webhook.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LoadTest {
+    /// Name of the webhook.
+    pub hook: String,
+    /// The command.
+    pub command: String,
+    /// Where its requests went, in words.
+    pub target: String,
+    /// Whether the ingress counted them.
+    pub recorded: bool,
+    /// When it was started.
+    #[serde(rename = "started_at_s", serialize_with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
+    pub started_at: Timestamp,
+    /// When it ended; `None` where the run did first.
+    #[serde(rename = "ended_at_s", serialize_with = "seconds::optional")]
+    #[schemars(with = "Option<f64>")]
+    pub ended_at: Option<Timestamp>,
+    /// Its requests; failed are those answered with 5xx, or not in time.
+    pub requests: RequestTotals,
+    /// 99 % of them were at most so slow; 0 without requests.
+    pub p99_ms: f64,
 }
 
 /// Latency that users saw.

@@ -160,6 +160,9 @@ impl engine::World for Desk<'_> {
         let script = self.world.scenario.webhooks.get(&hook.name);
         let (answer, took) = webhooks::call(script, hook, self.now);
         self.wait(took);
+        if answer.is_ok() {
+            self.world.ask_load_tester(hook, self.now);
+        }
         answer
     }
 

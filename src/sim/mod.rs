@@ -19,6 +19,7 @@ mod finish;
 pub mod hpa;
 pub mod ingress;
 mod kubelets;
+mod load_tests;
 pub mod metrics_server;
 mod names;
 mod pipeline;

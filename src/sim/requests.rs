@@ -6,22 +6,25 @@
 //! ([`ingress`](super::ingress)). Its memory does not grow with the number of requests, but by a row per simulated second.
 //!
 //! Every request takes one draw from each of the streams arrivals, routing, service and faults, whatever becomes of it, so
-//! two configurations compared on one seed meet the same requests.
+//! two configurations compared on one seed meet the same requests. Those of load tests ([`load`]) cut the loop where they are sent.
 
 mod attempts;
 mod batch;
 mod block;
 mod latency;
+mod load;
 mod plan;
 mod seconds;
 
 pub(crate) use batch::Answered;
+pub use load::{LoadEntry, LoadIx, LoadLength, LoadPlan, LoadStats};
 pub use plan::PathPlan;
 pub use seconds::{SecondStats, WindowTruth};
 
 use attempts::Attempts;
 use batch::Batch;
 use block::Block;
+use load::Loads;
 use seconds::SecondLog;
 
 use crate::record::{Latency, RequestTotals};
@@ -40,6 +43,9 @@ pub struct RequestPath {
     recorder: Recorder,
     seconds: SecondLog,
     attempts: Attempts,
+    loads: Loads,
+    /// Whether the ingress counts users.
+    counts_users: bool,
     now: Tick,
 }
 
@@ -47,12 +53,15 @@ impl RequestPath {
     /// A path without pods whose requests start after `start`.
     pub fn new(plan: PathPlan, seed: RunSeed, start: Nanos) -> Self {
         let now = tick(start);
+        let counts_users = plan.ingress.records;
+        let mut ingress = plan.ingress;
+        ingress.records |= plan.counts_loads;
         RequestPath {
             block: Block::new(plan.arrivals, seed, now),
             batch: Batch::new(),
-            router: Router::new(&plan.ingress, seed),
+            router: Router::new(&ingress, seed),
             pods: Pods::new(plan.service),
-            recorder: Recorder::new(&plan.ingress, plan.scrapes, seed),
+            recorder: Recorder::new(&ingress, plan.scrapes, seed),
             seconds: SecondLog::new(now, plan.truth_seconds),
             attempts: Attempts::new(
                 plan.ingress.read_timeout,
@@ -60,6 +69,8 @@ impl RequestPath {
                 plan.patience,
                 plan.kills,
             ),
+            loads: Loads::new(seed),
+            counts_users,
             now,
         }
     }
@@ -68,6 +79,7 @@ impl RequestPath {
     pub fn reseed(&mut self, seed: RunSeed) {
         self.block.reseed(seed, self.now);
         self.router.reseed(seed);
+        self.loads.reseed(seed);
     }
 
     /// Adds a pod. It gets no requests until it is an endpoint.
@@ -123,7 +135,8 @@ impl RequestPath {
         loop {
             let stop = until
                 .min(self.seconds.second_end())
-                .min(self.attempts.next());
+                .min(self.attempts.next())
+                .min(self.loads.next());
             if self.router.is_closed() {
                 self.refuse(stop);
             } else if self.attempts.dead_endpoints {
@@ -132,6 +145,9 @@ impl RequestPath {
                 self.serve(stop);
             }
             self.retry(stop);
+            if stop < until {
+                self.serve_loads(stop);
+            }
             if stop == self.seconds.second_end() {
                 self.seconds.roll();
                 self.attempts.forget(stop);
@@ -230,7 +246,9 @@ impl RequestPath {
                 self.answer_singly(taken.clone());
             } else {
                 let answered = batch.answered(arrival);
-                self.recorder.record(answered);
+                if self.counts_users {
+                    self.recorder.record(answered);
+                }
                 self.seconds.count(answered, longest);
             }
             if taken.end < block::LENGTH {
@@ -243,7 +261,7 @@ impl RequestPath {
     fn refuse(&mut self, until: Tick) {
         loop {
             let taken = self.block.take(until);
-            for request in taken.clone() {
+            for request in taken.clone().filter(|_| self.counts_users) {
                 let worker = self.router.worker(self.block.routing[request]);
                 let arrival = self.block.arrival[request];
                 self.recorder.record_one(&Record {

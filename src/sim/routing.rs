@@ -158,7 +158,13 @@ impl Routing {
             .unwrap_or(0)
     }
 
-    fn behind(&self, service: &ObjectRef, cluster: &Cluster, workloads: &Workloads) -> Vec<PodId> {
+    /// Pods that get the requests of a Service.
+    pub(super) fn behind(
+        &self,
+        service: &ObjectRef,
+        cluster: &Cluster,
+        workloads: &Workloads,
+    ) -> Vec<PodId> {
         match cluster.get(service) {
             Some(Object::Service(s)) => workloads.endpoints(&service.namespace, &s.spec.selector),
             // Without a manifest for it the apex Service leads to the target until Flagger takes it over.
@@ -211,6 +217,11 @@ pub(super) fn entry(scenario: &Scenario) -> Entry {
             Entry::Unrecorded
         };
     };
+    entry_of(host, &hosts)
+}
+
+/// How requests for a host enter, given the hosts of all Ingress rules.
+pub(super) fn entry_of(host: &str, hosts: &[Option<&str>]) -> Entry {
     if hosts.contains(&Some(host)) && !host.starts_with('*') {
         return Entry::Recorded;
     }

@@ -19,6 +19,7 @@ use super::event::Event;
 use super::exporter::IngressExporter;
 use super::ingress::{Backend, Group, ScrapeGrid};
 use super::kubelets::{Kubelets, containers_end};
+use super::load_tests::{self, LoadTester};
 use super::pipeline::Pipeline;
 use super::pods::{Pod, PodId};
 use super::queue::Queue;
@@ -64,6 +65,7 @@ pub struct World {
     pub(super) routing: Routing,
     autoscaling: Autoscaling,
     pub(super) pipeline: Option<Pipeline>,
+    pub(super) load_tester: LoadTester,
     pub(super) path: RequestPath,
     /// Pods as the request path knows them.
     pub(super) on_path: BTreeMap<PodId, PodIx>,
@@ -135,6 +137,7 @@ impl World {
         );
         plan.scrapes = scenario.prometheus.service_monitor.then_some(grid);
         plan.kills = containers_end(&scenario);
+        plan.counts_loads = load_tests::are_recorded(&scenario);
 
         let mut world = World {
             seed,
@@ -157,6 +160,7 @@ impl World {
             ),
             autoscaling: Autoscaling::new(&scenario, provider, run_seed),
             pipeline: Pipeline::new(&scenario, run_seed),
+            load_tester: LoadTester::new(run_seed),
             path: RequestPath::new(plan, run_seed, nanos(now)),
             on_path: BTreeMap::new(),
             endpoints: Endpoints::default(),
@@ -433,6 +437,7 @@ impl World {
 
     /// Tells the request path who gets traffic, if that changed.
     pub(super) fn refresh_endpoints(&mut self) {
+        self.refresh_load_targets();
         let endpoints = self.routing.endpoints(&self.cluster, &self.workloads);
         if endpoints == self.endpoints {
             return;

@@ -3,6 +3,7 @@
 mod attempts;
 mod counters;
 mod given;
+mod load;
 mod pods;
 mod runs;
 mod statistics;

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod drills;
+mod load_tests;
 mod pipeline;
 mod scripts;
 mod stories;

@@ -49,7 +49,7 @@ data: { TOKEN: YQ== }
 "#;
 
 /// A run of a healthy release, three checks, 10 % a step to 30 %, with `more` in the scenario.
-fn simulated(more: &str) -> Record {
+pub(crate) fn simulated(more: &str) -> Record {
     let text = format!(
         r#"
 manifests = ["load-harness", "configs"]
@@ -240,33 +240,4 @@ patch = { analysis = { interval = "15s", maxWeight = 20 } }
     assert_eq!(ticks(&record)[..6], [0.0, 30.0, 40.0, 55.0, 70.0, 85.0]);
     // 10 % at 0:30, 20 % at 0:40, which is now the most, promoted at 0:55.
     assert_eq!(record.decided_at.unwrap().as_secs_f64(), 55.0);
-}
-
-#[test]
-fn commands_for_the_load_tester_are_named_and_not_run() {
-    let record = simulated(
-        r#"
-[[canary.spec.analysis.webhooks]]
-name = "load"
-url = "http://loadtester/"
-metadata = { cmd = "hey -z 1m -q 10 -c 2 http://load-harness-canary.applications/" }
-[[canary.spec.analysis.webhooks]]
-name = "smoke"
-type = "pre-rollout"
-url = "http://loadtester/"
-metadata = { type = "bash", cmd = "curl -s http://load-harness-canary/" }
-[[events]]
-at = "0s"
-push = "v2"
-"#,
-    );
-    let told = crate::finding(&record, "load-test-not-run");
-    assert!(
-        told.contains("`load` would send 20 requests/s for 1m to load-harness-canary.applications"),
-        "{told}"
-    );
-    assert!(
-        told.contains("`smoke` would run `curl -s http://load-harness-canary/`"),
-        "{told}"
-    );
 }

@@ -32,7 +32,7 @@ pub(super) struct Case<'a> {
 
 /// All findings of a run.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 16] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 18] = [
         outcome::not_started,
         pods::image_pull,
         pods::crash_loop,
@@ -48,7 +48,9 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
         outcome::weights_not_routed,
         outcome::rules_failed,
         outcome::hooks_assumed,
-        load_tests::load_tests,
+        load_tests::host_header,
+        load_tests::not_run,
+        load_tests::ran,
     ];
     rules.iter().filter_map(|rule| rule(case)).collect()
 }

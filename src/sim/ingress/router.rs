@@ -107,6 +107,17 @@ impl Router {
             workers.fill(0);
             return self.pick_at_random(draws, endpoints);
         }
+        self.balance(draws, workers, endpoints);
+    }
+
+    /// As [`route`](Self::route), of requests that pass the ingress whatever users do.
+    #[inline(always)]
+    pub(crate) fn balance(
+        &mut self,
+        draws: &[u64],
+        workers: &mut [u32],
+        endpoints: &mut [Endpoint],
+    ) {
         let count = self.workers.len() as u64;
         let states = &mut self.workers[..];
         let lists = [&self.endpoints[0][..], &self.endpoints[1][..]];

@@ -13,6 +13,7 @@ use std::collections::BinaryHeap;
 use std::collections::VecDeque;
 
 use super::RequestPath;
+use super::load::Sent;
 use super::seconds::Seen;
 use crate::sim::clock::{NEVER, Nanos, Tick};
 use crate::sim::ingress::{Endpoint, Record, Status};
@@ -35,6 +36,14 @@ pub(super) struct Attempt {
     pub(super) side: Side,
     /// How it stands in its second, if it does.
     pub(super) seen: Option<Seen>,
+    pub(super) origin: Origin,
+}
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    User,
+    Load(Sent),
 }
 
 impl Attempt {
@@ -206,8 +215,10 @@ impl RequestPath {
         for flight in flights {
             let mut attempt = flight.attempt;
             let status = answer(flight.failed);
-            self.recorder
-                .forget(&attempt.record(status, flight.completion));
+            if self.counts(&attempt) {
+                self.recorder
+                    .forget(&attempt.record(status, flight.completion));
+            }
             attempt.seen = Some(Seen {
                 failed: flight.failed,
                 latency_ns: flight.completion - attempt.arrival,
@@ -233,14 +244,19 @@ impl RequestPath {
             fault: self.block.fault[request],
             side: endpoint.side,
             seen: None,
+            origin: Origin::User,
         }
     }
 
     /// Goes to the next pod, if there may be another attempt.
     fn try_next(&mut self, attempt: Attempt) {
+        let (_, _, tries) = self.limits(&attempt);
+        if tries == 1 {
+            return self.conclude(attempt, Status::BadGateway, attempt.at);
+        }
         let endpoint = self.router.again(attempt.worker, attempt.endpoint.backend);
         match endpoint {
-            Some(endpoint) if attempt.number < self.attempts.tries => self.begin(Attempt {
+            Some(endpoint) if attempt.number < tries => self.begin(Attempt {
                 number: attempt.number + 1,
                 endpoint,
                 // The same words turned: other draws, and none taken from the streams.
@@ -253,7 +269,7 @@ impl RequestPath {
     }
 
     /// Starts an attempt.
-    fn begin(&mut self, attempt: Attempt) {
+    pub(super) fn begin(&mut self, attempt: Attempt) {
         if self.pods.is_dead(attempt.endpoint.pod) {
             // Nobody listens.
             return self.try_next(attempt);
@@ -273,19 +289,38 @@ impl RequestPath {
 
     /// Decides what becomes of an attempt that its pod will have answered at `completion`.
     fn expect(&mut self, attempt: Attempt, completion: Tick, failed: bool) {
-        let given_up = attempt.at.saturating_add(self.attempts.read_timeout);
-        let left = attempt.arrival.saturating_add(self.attempts.patience);
+        let (read_timeout, patience, tries) = self.limits(&attempt);
+        let given_up = attempt.at.saturating_add(read_timeout);
+        let left = attempt.arrival.saturating_add(patience);
         if completion <= given_up.min(left) {
             self.remember(attempt, completion, failed);
             self.conclude(attempt, answer(failed), completion);
         } else if left <= given_up {
             self.conclude(attempt, Status::ClientClosed, left);
-        } else if attempt.number < self.attempts.tries {
+        } else if attempt.number < tries {
             let mut attempt = attempt;
             self.see(&mut attempt, false, given_up);
             self.attempts.wait(attempt, given_up);
         } else {
             self.conclude(attempt, Status::GatewayTimeout, given_up);
+        }
+    }
+
+    /// How long nginx and the client wait for a request, and how often nginx tries.
+    fn limits(&self, attempt: &Attempt) -> (u64, u64, u32) {
+        let attempts = &self.attempts;
+        match attempt.origin {
+            Origin::User => (attempts.read_timeout, attempts.patience, attempts.tries),
+            Origin::Load(sent) if sent.direct => (NEVER, sent.patience, 1),
+            Origin::Load(sent) => (attempts.read_timeout, sent.patience, attempts.tries),
+        }
+    }
+
+    /// Whether the ingress counts a request.
+    fn counts(&self, attempt: &Attempt) -> bool {
+        match attempt.origin {
+            Origin::User => self.counts_users,
+            Origin::Load(sent) => sent.recorded,
         }
     }
 
@@ -302,9 +337,18 @@ impl RequestPath {
 
     /// Ends a request.
     fn conclude(&mut self, mut attempt: Attempt, status: Status, completion: Tick) {
-        self.recorder
-            .record_one(&attempt.record(status, completion));
-        self.see(&mut attempt, status.is_server_error(), completion);
+        if self.counts(&attempt) {
+            self.recorder
+                .record_one(&attempt.record(status, completion));
+        }
+        // A load test has no user who might have left: no answer is a failure.
+        let unanswered =
+            status == Status::ClientClosed && matches!(attempt.origin, Origin::Load(_));
+        let failed = status.is_server_error() || unanswered;
+        self.see(&mut attempt, failed, completion);
+        if let Origin::Load(sent) = attempt.origin {
+            self.loads.answered(sent, completion);
+        }
     }
 
     /// Counts a request in the second of its arrival, or corrects how it stands there.
@@ -313,9 +357,13 @@ impl RequestPath {
             failed,
             latency_ns: completion - attempt.arrival,
         };
-        self.seconds
-            .correct(attempt.arrival, attempt.side, attempt.seen, seen);
-        attempt.seen = Some(seen);
+        let before = attempt.seen.replace(seen);
+        match attempt.origin {
+            Origin::User => self
+                .seconds
+                .correct(attempt.arrival, attempt.side, before, seen),
+            Origin::Load(sent) => self.loads.count(sent, attempt.side, before, seen),
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct PathPlan {
     pub patience: Option<Nanos>,
     /// Whether pods may be [killed](super::RequestPath::kill_pod). Costs memory and some time.
     pub kills: bool,
+    /// Whether the ingress counts load tests, though it may not count users.
+    pub counts_loads: bool,
 }
 
 impl PathPlan {
@@ -44,6 +46,7 @@ impl PathPlan {
             truth_seconds: 900,
             patience: None,
             kills: false,
+            counts_loads: false,
         }
     }
 }
