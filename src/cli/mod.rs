@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
 
+pub mod explain;
 pub mod query;
 mod series;
 pub mod simulate;
@@ -30,6 +31,8 @@ pub struct Args {
 pub enum Command {
     /// Simulate one rollout and tell its story.
     Simulate(simulate::Simulate),
+    /// Show what one tick of a run asked, saw and concluded, or the Canary as kubectl would describe it.
+    Explain(explain::Explain),
     /// Say what a query would have answered.
     Query(query::Query),
     /// Hold recorded truth (Flagger's, Kubernetes', Prometheus') against ours.
@@ -75,6 +78,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let palette = palette(out.is_terminal());
     let result = match args.command {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
+        Command::Explain(args) => explain::run(&args, &mut out),
         Command::Query(args) => query::run(&args, &mut out),
         Command::Verify(args) => verify::run(&args, &mut out),
     };

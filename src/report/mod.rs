@@ -6,8 +6,10 @@
 pub mod checks;
 pub mod csv;
 pub mod difference;
+pub mod explain;
 pub mod files;
 pub mod json;
+pub mod kubectl;
 pub mod plots;
 pub mod text;
 pub mod verdict;
