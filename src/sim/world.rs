@@ -52,7 +52,7 @@ const RETENTION: Span = Span::from_secs(3600);
 pub struct World {
     pub(super) scenario: Arc<Scenario>,
     pub(super) seed: u64,
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) provider: Provider,
     pub(super) canary: ObjectRef,
     pub(super) now: Timestamp,
@@ -323,6 +323,7 @@ impl World {
             Event::PodGone(pod) => self.pod_gone(pod),
             Event::CommitApplied(index) => self.commit_applied(index),
             Event::Reapply => self.reapply(),
+            Event::Terminate(tries) => self.terminate(tries),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
             Event::MetricsServer => {
                 let (path, on_path) = (&self.path, &self.on_path);
@@ -359,7 +360,7 @@ impl World {
 
     fn tick(&mut self) {
         let now = self.now;
-        if !self.ticker.fires(now) {
+        if !self.ticker.fires(now) || !self.has_canary() {
             return;
         }
         let (canary, settings) = (self.canary.clone(), self.settings.clone());
