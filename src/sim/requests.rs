@@ -6,7 +6,8 @@
 //! ([`ingress`](super::ingress)). Its memory does not grow with the number of requests, but by a row per simulated second.
 //!
 //! Every request takes one draw from each of the streams arrivals, routing, service and faults, whatever becomes of it, so
-//! two configurations compared on one seed meet the same requests. Those of load tests ([`load`]) cut the loop where they are sent.
+//! two configurations compared on one seed meet the same requests. Those of load tests cut the
+//! loop where they are sent.
 
 mod attempts;
 mod batch;
