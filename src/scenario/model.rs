@@ -12,7 +12,7 @@ use crate::k8s::manifest::Document;
 use crate::k8s::{
     ConfigMap, Deployment, HorizontalPodAutoscaler, HttpRoute, Ingress, Secret, Service,
 };
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// One rollout to simulate.
 #[derive(Clone, Debug, Serialize)]
@@ -242,6 +242,10 @@ pub struct Version {
 pub struct PodCourse {
     /// What pulling the image takes; `None`: it is on every node already.
     pub image_pull: Option<ImagePull>,
+    /// Until when every attempt to pull the image fails.
+    pub image_pull_fails_until: Option<Timestamp>,
+    /// What a container's memory comes to, where anything was said of it.
+    pub memory: Option<Memory>,
     /// From a container's start to its first good answer to a probe. Then the template's probes say when a pod is ready,
     /// and `startup` does not.
     pub boot: Option<Distribution>,
@@ -258,6 +262,15 @@ impl PodCourse {
     pub fn is_plain(&self) -> bool {
         *self == PodCourse::default()
     }
+}
+
+/// A container's working set: so much at its start, and more every second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// At the start, in bytes.
+    pub base_bytes: u64,
+    /// Growth in bytes a second.
+    pub leak_bytes_per_second: u64,
 }
 
 /// What pulling an image takes.

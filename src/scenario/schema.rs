@@ -305,6 +305,12 @@ pub(super) struct VersionKeys {
     pub(super) env: BTreeMap<String, String>,
     /// How long the image takes to pull, before anything else starts: a time, a distribution, or "fails" for an image that does not exist. A node pulls an image once. Default: it is there.
     pub(super) image_pull: Option<ImagePullKeys>,
+    /// Until when every attempt to pull the image fails (a registry that is down, a tag that is pushed late); then it takes what `image_pull` says. Default: no attempt fails.
+    pub(super) image_pull_fails_until: Option<Time>,
+    /// Working set of a container when it starts, as Kubernetes writes it: "64Mi". The HPA sees it; above the template's `resources.limits.memory` the container is killed (OOMKilled). Default: "64Mi".
+    pub(super) memory: Option<String>,
+    /// What its working set grows by in a second: "512Ki". Default: nothing.
+    pub(super) memory_leak: Option<String>,
     /// From a container's start to its first good answer to a probe. Where it is given, the template's startup, readiness and liveness probes decide when a pod is ready or killed, and `startup` plays no part.
     pub(super) boot: Option<DistributionKeys>,
     /// Whether the readiness probe fails for ever. Default: false.

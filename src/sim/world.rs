@@ -323,8 +323,10 @@ impl World {
             Event::MetricsServer => {
                 let (path, on_path) = (&self.path, &self.on_path);
                 let cpu = |pod: PodId| on_path.get(&pod).map(|index| path.cpu_ns(*index));
+                let memory = |pod: &Pod| self.kubelets.working_set(pod, now);
+                let pods = &self.workloads.pods;
                 self.autoscaling
-                    .sample(&self.workloads.pods, cpu, now, &mut self.queue);
+                    .sample(pods, cpu, memory, now, &mut self.queue);
             }
             Event::Hpa(index) => {
                 let written = self.autoscaling.reconcile(

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reading, escaped};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::k8s::PodTemplate;
-use crate::scenario::model::{Distribution, ImagePull, PodCourse, Version};
+use crate::k8s::{PodTemplate, Quantity};
+use crate::scenario::model::{Distribution, ImagePull, Memory, PodCourse, Version};
 use crate::scenario::schema::{
     DistributionKeys, DistributionShape, Exponential, File, ImagePullKeys, Lognormal, PullTime,
     Uniform, VersionKeys,
 };
 use crate::scenario::units::FineTime;
+use crate::time::Timestamp;
 
 /// Longest time that a distribution may be centred on, in nanoseconds.
 const MAX_TIME_NS: u64 = 3600 * 1_000_000_000;
@@ -21,6 +22,8 @@ const SERVICE_TIME: Distribution = Distribution::Lognormal {
 };
 const CONCURRENCY: u32 = 8;
 const CPU_PER_REQUEST_NS: u64 = 5_000_000;
+/// Working set of a version that says only what it leaks.
+const MEMORY_BYTES: u64 = 64 << 20;
 const STARTUP: Distribution = Distribution::Lognormal {
     median_ns: 4_000_000_000,
     sigma: 0.4,
@@ -39,6 +42,9 @@ struct Said {
     image: Option<String>,
     env: BTreeMap<String, String>,
     image_pull: Option<ImagePull>,
+    image_pull_fails_until: Option<Timestamp>,
+    memory_bytes: Option<u64>,
+    memory_leak_bytes: Option<u64>,
     boot: Option<Distribution>,
     never_ready: Option<bool>,
     crash_after: Option<Distribution>,
@@ -91,6 +97,24 @@ impl Reading<'_> {
                 .map(|keys| self.distribution(&at(key), &named(key), keys))
                 .transpose()
         };
+        let bytes = |key: &str, text: &Option<String>, example: &str| {
+            let Some(text) = text else {
+                return Ok(None);
+            };
+            match Quantity::parse(text).map(Quantity::value) {
+                Some(bytes) if bytes > 0 => Ok(Some(bytes.unsigned_abs())),
+                _ => Err(self
+                    .refuse(
+                        &at(key),
+                        format!(
+                            "`{}` must be a quantity above 0, not \"{}\"",
+                            named(key),
+                            text.escape_debug()
+                        ),
+                    )
+                    .help(format!("write it as Kubernetes does: \"{example}\""))),
+            }
+        };
         Ok(Said {
             inherits: keys.inherits.clone(),
             service_time: distribution("service_time", &keys.service_time)?,
@@ -105,6 +129,11 @@ impl Reading<'_> {
             image: keys.image.clone(),
             env: keys.env.clone(),
             image_pull: self.image_pull(&at("image_pull"), &named("image_pull"), keys)?,
+            image_pull_fails_until: keys
+                .image_pull_fails_until
+                .map(|time| Timestamp::ZERO + time.0),
+            memory_bytes: bytes("memory", &keys.memory, "64Mi")?,
+            memory_leak_bytes: bytes("memory_leak", &keys.memory_leak, "512Ki")?,
             boot: distribution("boot", &keys.boot)?,
             never_ready: keys.never_ready,
             crash_after: distribution("crash_after", &keys.crash_after)?,
@@ -145,6 +174,11 @@ impl Reading<'_> {
                 base_failure_rate: whole.base_failure_rate.or(below.base_failure_rate),
                 image: whole.image.or(below.image),
                 image_pull: whole.image_pull.or(below.image_pull),
+                image_pull_fails_until: whole
+                    .image_pull_fails_until
+                    .or(below.image_pull_fails_until),
+                memory_bytes: whole.memory_bytes.or(below.memory_bytes),
+                memory_leak_bytes: whole.memory_leak_bytes.or(below.memory_leak_bytes),
                 boot: whole.boot.or(below.boot),
                 never_ready: whole.never_ready.or(below.never_ready),
                 crash_after: whole.crash_after.or(below.crash_after),
@@ -382,6 +416,13 @@ fn filled(said: Said) -> Version {
         env: said.env,
         course: PodCourse {
             image_pull: said.image_pull,
+            image_pull_fails_until: said.image_pull_fails_until,
+            memory: (said.memory_bytes.is_some() || said.memory_leak_bytes.is_some()).then(|| {
+                Memory {
+                    base_bytes: said.memory_bytes.unwrap_or(MEMORY_BYTES),
+                    leak_bytes_per_second: said.memory_leak_bytes.unwrap_or(0),
+                }
+            }),
             boot: said.boot,
             never_ready: said.never_ready.unwrap_or(false),
             crash_after: said.crash_after,

@@ -32,9 +32,10 @@ pub(super) struct Case<'a> {
 
 /// All findings of a run.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 16] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 17] = [
         outcome::not_started,
         pods::image_pull,
+        pods::out_of_memory,
         pods::crash_loop,
         pods::no_room,
         pods::slow_start,
