@@ -2,6 +2,9 @@
 //!
 //! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
 
+mod interrupt;
+pub mod merge;
+pub mod predict;
 pub mod query;
 mod series;
 pub mod simulate;
@@ -30,6 +33,10 @@ pub struct Args {
 pub enum Command {
     /// Simulate one rollout and tell its story.
     Simulate(simulate::Simulate),
+    /// Run a scenario many times and say how sure each outcome is.
+    Predict(predict::Predict),
+    /// Join the parts of a prediction that were made apart.
+    Merge(merge::Merge),
     /// Say what a query would have answered.
     Query(query::Query),
     /// Hold recorded truth (Flagger's, Kubernetes', Prometheus') against ours.
@@ -67,6 +74,7 @@ impl From<RulesArg> for Rules {
 const EXAMPLES: &str = "\
 Examples:
   rollcast simulate scenarios/chaos30.toml
+  rollcast predict scenarios/chaos30.toml --runs 10000
   rollcast query 'rate(nginx_ingress_controller_requests[1m])' --run output/chaos30 --at 1m";
 
 /// Runs what was asked for, on the standard streams.
@@ -75,6 +83,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let palette = palette(out.is_terminal());
     let result = match args.command {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
+        Command::Predict(args) => predict::run(&args, palette, &mut out),
+        Command::Merge(args) => merge::run(&args, palette, &mut out),
         Command::Query(args) => query::run(&args, &mut out),
         Command::Verify(args) => verify::run(&args, &mut out),
     };

@@ -208,7 +208,7 @@ fn directory(args: &Simulate, record: &Record) -> Option<PathBuf> {
 }
 
 /// `output/` and the scenario's name; a name that leads elsewhere (`../x`) stays inside.
-fn default_directory(scenario: &str) -> PathBuf {
+pub(super) fn default_directory(scenario: &str) -> PathBuf {
     let parts = Path::new(scenario).components();
     let inside = parts.filter(|part| matches!(part, Component::Normal(_)));
     Path::new("output").join(inside.collect::<PathBuf>())
@@ -232,7 +232,7 @@ fn where_files_are(directory: Option<&Path>) -> String {
 }
 
 /// Reads `KEY=VALUE`.
-fn assignment(text: &str) -> Result<Assignment, String> {
+pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok(Assignment {
             key: key.trim().to_owned(),

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod csv;
 pub mod difference;
 pub mod files;
+pub mod forecast;
 pub mod json;
 pub mod plots;
 pub mod text;

@@ -46,7 +46,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
-pub use world::World;
+pub use world::{World, interval, provider};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.
 pub fn simulate(scenario: &Scenario) -> Record {

@@ -476,7 +476,7 @@ impl World {
 }
 
 /// The provider in force: the scenario's, else the Canary's, else the controller's flag.
-pub(super) fn provider(scenario: &Scenario) -> Provider {
+pub fn provider(scenario: &Scenario) -> Provider {
     let canary = &scenario.manifests.canary;
     let named = || {
         Provider::parse(&canary.spec.provider)
@@ -489,7 +489,7 @@ pub(super) fn provider(scenario: &Scenario) -> Provider {
 }
 
 /// The analysis interval of a Canary.
-pub(super) fn interval(canary: &Canary) -> Span {
+pub fn interval(canary: &Canary) -> Span {
     canary
         .spec
         .analysis

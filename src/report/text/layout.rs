@@ -22,7 +22,7 @@ pub(super) fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
 }
 
 /// A paragraph: wrapped, each line ended.
-pub(super) fn paragraph(text: &str, width: usize) -> String {
+pub(in crate::report) fn paragraph(text: &str, width: usize) -> String {
     wrap(text, width, "")
         .iter()
         .map(|line| format!("{line}\n"))

@@ -15,7 +15,7 @@ pub use palette::Palette;
 use crate::record::Record;
 
 use super::verdict::{Verdict, verdict};
-use layout::paragraph;
+pub(in crate::report) use layout::paragraph;
 
 /// Columns of the text.
 pub const WIDTH: usize = 100;
