@@ -3,6 +3,7 @@
 //! These types are what the file is read into and what its JSON Schema is made from. They hold what was said and nothing else;
 //! `effective` fills in what was not. The comments on fields are the users' documentation.
 
+mod chaos;
 mod cluster;
 mod events;
 mod ingress;
@@ -14,15 +15,20 @@ mod traffic;
 mod versions;
 mod webhooks;
 
+pub(super) use chaos::ChaosKeys;
 pub(super) use cluster::{ClusterKeys, NodeKeys};
 pub(super) use events::{ConfigKeys, EventKeys};
 pub(super) use ingress::IngressKeys;
 pub(super) use object::Object;
 pub(super) use pipeline::{PipelineKeys, StageKeys};
 pub(super) use prometheus::{PrometheusKeys, PrometheusVersion, RuleKeys};
-pub(super) use shapes::{DistributionKeys, DistributionShape, Exponential, Lognormal, Uniform};
-pub(super) use traffic::{Burst, Diurnal, Point, Ramp, RateKeys, RateShape, TrafficKeys};
-pub(super) use versions::{ImagePullKeys, PullTime, VersionKeys};
+pub(super) use shapes::{
+    DistributionKeys, DistributionShape, Exponential, Gamma, Lognormal, MixturePart, Uniform,
+};
+pub(super) use traffic::{
+    Burst, ClassKeys, Diurnal, OnOff, Point, Ramp, RateKeys, RateShape, TrafficKeys,
+};
+pub(super) use versions::{ClassTimesKeys, ImagePullKeys, PullTime, VersionKeys, WarmUpKeys};
 pub(super) use webhooks::{HookOutcomeName, WebhookKeys};
 
 use std::collections::BTreeMap;
@@ -68,6 +74,8 @@ pub(super) struct File {
     pub(super) pipeline: Option<PipelineKeys>,
     /// What happens during the run.
     pub(super) events: Vec<EventKeys>,
+    /// Faults that are put in on purpose.
+    pub(super) chaos: Vec<ChaosKeys>,
     /// How the Canary's webhooks answer, by the name each has there. What is not scripted answers 200 at once.
     pub(super) webhooks: BTreeMap<String, WebhookKeys>,
     /// What the `check` command asserts.

@@ -59,6 +59,7 @@ impl StageShape {
             lognormal: self.lognormal,
             exponential: self.exponential,
             uniform: self.uniform,
+            ..DistributionShape::default()
         };
         (self.every, distribution)
     }

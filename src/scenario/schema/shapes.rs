@@ -28,6 +28,67 @@ pub(in crate::scenario) struct DistributionShape {
     pub(in crate::scenario) exponential: Option<Exponential>,
     /// Equally likely between two bounds.
     pub(in crate::scenario) uniform: Option<Uniform>,
+    /// Narrower than exponential: the sum of several such times.
+    pub(in crate::scenario) gamma: Option<Gamma>,
+    /// Recorded times: a file, relative to this one, with the header `ms` and a line for each.
+    pub(in crate::scenario) empirical: Option<String>,
+    /// One of several, each so often.
+    pub(in crate::scenario) mixture: Option<Vec<MixturePart>>,
+}
+
+/// An element of `mixture`: a weight and exactly one shape.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct MixturePart {
+    /// How often, as the other parts' weights have it.
+    pub(in crate::scenario) weight: f64,
+    /// Always the same.
+    pub(in crate::scenario) constant: Option<FineTime>,
+    /// The logarithm is normal: many short times and a long tail.
+    pub(in crate::scenario) lognormal: Option<Lognormal>,
+    /// Memoryless.
+    pub(in crate::scenario) exponential: Option<Exponential>,
+    /// Equally likely between two bounds.
+    pub(in crate::scenario) uniform: Option<Uniform>,
+    /// Narrower than exponential: the sum of several such times.
+    pub(in crate::scenario) gamma: Option<Gamma>,
+    /// Recorded times: a file, relative to this one, with the header `ms` and a line for each.
+    pub(in crate::scenario) empirical: Option<String>,
+}
+
+impl MixturePart {
+    /// The part's shape.
+    pub(in crate::scenario) fn shape(&self) -> DistributionShape {
+        let MixturePart {
+            weight: _,
+            constant,
+            lognormal,
+            exponential,
+            uniform,
+            gamma,
+            empirical,
+        } = self.clone();
+        DistributionShape {
+            constant,
+            lognormal,
+            exponential,
+            uniform,
+            gamma,
+            empirical,
+            mixture: None,
+        }
+    }
+}
+
+/// `gamma`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct Gamma {
+    /// Mean.
+    pub(in crate::scenario) mean: FineTime,
+    /// From 0.1 to 1000; 1 is exponential, the larger the narrower.
+    #[schemars(range(min = 0.1, max = 1000))]
+    pub(in crate::scenario) shape: f64,
 }
 
 /// `lognormal`.
@@ -66,6 +127,9 @@ impl DistributionShape {
             && self.lognormal.is_none()
             && self.exponential.is_none()
             && self.uniform.is_none()
+            && self.gamma.is_none()
+            && self.empirical.is_none()
+            && self.mixture.is_none()
     }
 }
 
@@ -134,5 +198,5 @@ constant_or_shape!(
     DistributionKeys,
     FineTime,
     DistributionShape,
-    "a time such as \"20ms\", or a table with one of `lognormal`, `exponential` and `uniform`"
+    "a time such as \"20ms\", or a table with one of `lognormal`, `exponential`, `uniform`, `gamma`, `empirical` and `mixture`"
 );

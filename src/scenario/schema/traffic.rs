@@ -1,9 +1,11 @@
 //! `[traffic]`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::shapes::constant_or_shape;
+use super::shapes::{DistributionKeys, constant_or_shape};
 use crate::scenario::model::{Arrivals, Via};
 use crate::scenario::units::{Rate, Time};
 
@@ -19,6 +21,45 @@ pub(in crate::scenario) struct TrafficKeys {
     pub(in crate::scenario) host: Option<String>,
     /// Where requests enter: `ingress` (default) or `service`, past the ingress, which then counts nothing.
     pub(in crate::scenario) via: Option<Via>,
+    /// After how long a user who has no answer goes away, which nginx logs as 499. Default: never.
+    pub(in crate::scenario) timeout: Option<Time>,
+    /// So many users who wait for each answer, think, and send the next request, besides those of `rate` (whose default is then none).
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(in crate::scenario) clients: Option<u32>,
+    /// From an answer to that user's next request. Default: exponential, mean "1s".
+    pub(in crate::scenario) think_time: Option<DistributionKeys>,
+    /// Kinds of requests. Default: all are `GET /` without headers.
+    pub(in crate::scenario) classes: Vec<ClassKeys>,
+}
+
+/// `[[traffic.classes]]`: a kind of request.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct ClassKeys {
+    /// Its name, by which `versions.NAME.classes` refers to it.
+    pub(in crate::scenario) name: String,
+    /// Its part of all requests, as the others' weights have it. Default: 1.
+    #[serde(default)]
+    pub(in crate::scenario) weight: Option<f64>,
+    /// HTTP method; nginx does not repeat a POST, LOCK or PATCH that it has sent. Default: "GET".
+    #[serde(default)]
+    pub(in crate::scenario) method: Option<String>,
+    /// Path of the URL. Default: "/".
+    #[serde(default)]
+    pub(in crate::scenario) path: Option<String>,
+    /// `Host` header. Default: that of all traffic.
+    #[serde(default)]
+    pub(in crate::scenario) host: Option<String>,
+    /// Headers, which `canary-by-header` looks at.
+    #[serde(default)]
+    pub(in crate::scenario) headers: BTreeMap<String, String>,
+    /// Cookies, which `canary-by-cookie` looks at.
+    #[serde(default)]
+    pub(in crate::scenario) cookies: BTreeMap<String, String>,
+    /// These requests are of so many users, each of whom keeps the affinity cookie that an Ingress with `affinity: cookie` sets. Default: nobody keeps cookies.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(in crate::scenario) users: Option<u32>,
 }
 
 /// A rate that stays ("200/s") or changes.
@@ -44,6 +85,8 @@ pub(in crate::scenario) struct RateShape {
     pub(in crate::scenario) burst: Option<Burst>,
     /// A rate that swings between two values, day by day.
     pub(in crate::scenario) diurnal: Option<Diurnal>,
+    /// A rate that comes and goes in turns.
+    pub(in crate::scenario) on_off: Option<OnOff>,
     /// Recorded rates: a file, relative to this one, with the header `at_s,per_second` and a line for each point.
     pub(in crate::scenario) csv: Option<String>,
 }
@@ -86,6 +129,21 @@ pub(in crate::scenario) struct Burst {
     pub(in crate::scenario) end: Time,
 }
 
+/// `rate.on_off`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct OnOff {
+    /// The rate while it is on.
+    pub(in crate::scenario) rate: Rate,
+    /// The rate while it is off. Default: "0/s".
+    #[serde(default)]
+    pub(in crate::scenario) off_rate: Option<Rate>,
+    /// How long it is on.
+    pub(in crate::scenario) on: Time,
+    /// How long it is off.
+    pub(in crate::scenario) off: Time,
+}
+
 /// `rate.diurnal`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,5 +162,5 @@ constant_or_shape!(
     RateKeys,
     Rate,
     RateShape,
-    "a rate such as \"200/s\", or a table with one of `ramp`, `points`, `burst`, `diurnal` and `csv`"
+    "a rate such as \"200/s\", or a table with one of `ramp`, `points`, `burst`, `diurnal`, `on_off` and `csv`"
 );

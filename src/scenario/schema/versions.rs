@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
 use super::shapes::{DistributionKeys, DistributionShape, constant_or_shape};
-use crate::scenario::units::{FineTime, Fraction};
+use crate::scenario::units::{FineTime, Fraction, Time};
 
 /// `[versions.NAME]`: the workload behind a pod template. What a version does not say it inherits, else it has the default.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -42,6 +42,37 @@ pub(in crate::scenario) struct VersionKeys {
     pub(in crate::scenario) crash_after: Option<DistributionKeys>,
     /// From SIGTERM to the exit of the process. Where it is given, a pod ends as its template says (preStop, grace period), and is refused what it is sent until the routers have dropped it. Default: it serves until then.
     pub(in crate::scenario) shutdown: Option<DistributionKeys>,
+    /// A pod is slower at first: cold caches, code that is compiled as it runs. Default: it is not.
+    pub(in crate::scenario) warm_up: Option<WarmUpKeys>,
+    /// By how much a request takes longer with every minute that its pod serves, as with a slow leak. Default: "0s".
+    pub(in crate::scenario) leak_per_minute: Option<FineTime>,
+    /// Whether the CPU limit of the first container slows requests down, as the kernel's quota does. Default: false.
+    pub(in crate::scenario) cpu_throttling: Option<bool>,
+    /// What is different for a class of requests, by the class' name.
+    pub(in crate::scenario) classes: BTreeMap<String, ClassTimesKeys>,
+}
+
+/// `versions.NAME.warm_up`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct WarmUpKeys {
+    /// How many times longer the first requests take.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(in crate::scenario) factor: f64,
+    /// How long until the pod is as fast as it gets; in between it gets faster evenly.
+    pub(in crate::scenario) lasts: Time,
+}
+
+/// `versions.NAME.classes.CLASS`: what is not said is as for any other request.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::scenario) struct ClassTimesKeys {
+    /// How long a request is worked on.
+    pub(in crate::scenario) service_time: Option<DistributionKeys>,
+    /// How long a request that fails is worked on.
+    pub(in crate::scenario) failure_time: Option<DistributionKeys>,
+    /// Share of requests that fail, whatever `env.FAIL_RATE` says.
+    pub(in crate::scenario) base_failure_rate: Option<Fraction>,
 }
 
 /// A time such as "20s", or "fails".
@@ -108,5 +139,5 @@ constant_or_shape!(
     ImagePullKeys,
     PullTime,
     DistributionShape,
-    "a time such as \"20s\", \"fails\", or a table with one of `lognormal`, `exponential` and `uniform`"
+    "a time such as \"20s\", \"fails\", or a table with one of `lognormal`, `exponential`, `uniform`, `gamma`, `empirical` and `mixture`"
 );
