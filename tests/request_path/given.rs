@@ -103,8 +103,13 @@ impl Given {
 
     /// Advances to `until`, scraping on the grid; the last scrape's counters.
     pub(crate) fn run(&self, path: &mut RequestPath, until: Nanos) -> Counters {
+        self.run_from(path, 2 * SECOND, until)
+    }
+
+    /// As [`run`](Self::run), from a later scrape of the grid on.
+    pub(crate) fn run_from(&self, path: &mut RequestPath, first: Nanos, until: Nanos) -> Counters {
         let mut counters = Counters::default();
-        let mut at = 2 * SECOND;
+        let mut at = first;
         while at <= until {
             path.advance(at);
             counters = path.scrape(at).clone();

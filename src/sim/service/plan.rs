@@ -11,8 +11,8 @@ pub struct ServicePlan {
     pub(super) tables: Tables,
     pub(super) versions: Arc<[VersionPlan]>,
     /// By version, then class: where the class is served otherwise.
-    pub(super) classes: Arc<[ClassService]>,
-    pub(super) class_count: usize,
+    classes: Arc<[ClassService]>,
+    class_count: usize,
     fault_times: Arc<[TableIx]>,
 }
 
@@ -94,6 +94,12 @@ impl ServicePlan {
             fault_times: indices[versions.len() * each * 2..].into(),
             tables,
         }
+    }
+
+    /// How a version serves a class; `None` is as any other request.
+    pub(super) fn class(&self, version: usize, class: usize) -> Option<ClassService> {
+        let known = class < self.class_count;
+        known.then(|| self.classes[version * self.class_count + class])
     }
 
     /// One of the times to fail, by its place.

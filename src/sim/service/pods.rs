@@ -149,10 +149,7 @@ impl Pods {
         fault: u64,
     ) -> (Tick, bool) {
         let state = &mut self.pods[pod.0 as usize];
-        let of_class = class.map(|class| {
-            let place = state.version as usize * self.plan.class_count + class;
-            self.plan.classes[place]
-        });
+        let of_class = class.and_then(|class| self.plan.class(state.version as usize, class));
         let (failed, table) = match of_class {
             None => {
                 let failed = state.fails(fault);
