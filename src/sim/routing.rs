@@ -146,7 +146,7 @@ impl Routing {
         let mut synced = now;
         for (worker, phase) in self.poll_phases.iter().enumerate() {
             // Each controller syncs on its own.
-            if worker as u32 % self.controller.workers == 0 {
+            if (worker as u32).is_multiple_of(self.controller.workers) {
                 synced = now + Span::from_millis(self.delays.random_range(0..=longest));
             }
             let poll = next_on_grid(synced, self.controller.worker_poll, *phase);

@@ -100,8 +100,8 @@ fn replay(
                 let [_, routing, service, fault] = &mut words;
                 let (routing, service, fault) =
                     (routing.next_u64(), service.next_u64(), fault.next_u64());
-                let worker = ((routing & 0xffff_ffff) * workers as u64 >> 32) as usize;
-                let group = usize::from(((routing >> 32) * 100 >> 32) < weight);
+                let worker = (((routing & 0xffff_ffff) * workers as u64) >> 32) as usize;
+                let group = usize::from((((routing >> 32) * 100) >> 32) < weight);
                 let turn = &mut turns[group][worker];
                 let pod = group * pods[0] + *turn;
                 *turn = (*turn + 1) % pods[group];

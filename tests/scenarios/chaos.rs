@@ -263,4 +263,10 @@ fn an_outage_of_both_versions_is_told_from_a_bad_release_by_the_primary() {
     let failed = record.requests.failed - record.requests.canary_failed;
     let primary = failed as f64 / sum(&record, 72..90, |s| s.requests - s.canary) as f64;
     assert!(primary > 0.05, "the primary fails as well: {primary}");
+    let text = finding(&record, "faults-injected");
+    assert!(
+        text.starts_with("The scenario put in: `fail_rate` from 1:10 to 1:50.")
+            && text.contains("strikes both versions"),
+        "{text}"
+    );
 }

@@ -214,20 +214,8 @@ impl Reading<'_> {
                 )
                 .help("{ rate = \"200/s\", on = \"30s\", off = \"30s\" } sends in every other half minute"));
         }
-        let (tick, period) = (Span::from_millis(1), (on + off).as_millis());
         let off_rate = keys.off_rate.unwrap_or(Rate(0.0));
-        let first = (-MAX_HORIZON.as_millis()).div_euclid(period);
-        let last = horizon.as_millis() / period;
-        let turn = |turn: i64| {
-            let start = Span::from_millis(turn * period);
-            [
-                point(start, keys.rate),
-                point(start + on - tick, keys.rate),
-                point(start + on, off_rate),
-                point(start + on + off - tick, off_rate),
-            ]
-        };
-        Ok((first..=last).flat_map(turn).collect())
+        Ok(turns((keys.rate, on), (off_rate, off), horizon))
     }
 
     /// Recorded rates: a header `at_s,per_second`, then a line for each point.
@@ -269,6 +257,23 @@ fn constant(per_second: f64) -> Vec<RatePoint> {
 
 fn point(at: Span, Rate(per_second): Rate) -> RatePoint {
     RatePoint { at, per_second }
+}
+
+/// Two rates in turns, the first from zero on; a jump is a slope of one millisecond.
+fn turns((rate, on): (Rate, Span), (off_rate, off): (Rate, Span), horizon: Span) -> Vec<RatePoint> {
+    let (tick, period) = (Span::from_millis(1), (on + off).as_millis());
+    let first = (-MAX_HORIZON.as_millis()).div_euclid(period);
+    let last = horizon.as_millis() / period;
+    let turn = |turn: i64| {
+        let start = Span::from_millis(turn * period);
+        [
+            point(start, rate),
+            point(start + on - tick, rate),
+            point(start + on, off_rate),
+            point(start + on + off - tick, off_rate),
+        ]
+    };
+    (first..=last).flat_map(turn).collect()
 }
 
 /// A line of recorded rates.
@@ -340,6 +345,23 @@ fn requests(rate: &[RatePoint], start: Span, end: Span) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_that_comes_and_goes_is_on_from_zero_on() {
+        let secs = Span::from_secs;
+        let (on, off) = ((Rate(9.0), secs(20)), (Rate(3.0), secs(10)));
+        let rate = turns(on, off, secs(60));
+        assert!(rate.windows(2).all(|pair| pair[0].at < pair[1].at));
+        for (start, end, expected) in [
+            (0, 19, 171.0),
+            (20, 29, 27.0),
+            (-10, -1, 27.0),
+            (0, 60, 420.0),
+        ] {
+            let area = requests(&rate, secs(start), secs(end));
+            assert!((area - expected).abs() < 0.1, "{start} to {end}: {area}");
+        }
+    }
 
     #[test]
     fn requests_are_the_area_under_the_rate() {
