@@ -355,6 +355,12 @@ impl Kubelets {
         self.versions[version].memory.at(age)
     }
 
+    /// The container that runs in a pod, or starts next.
+    pub(super) fn container_of(&self, pod: PodId) -> Option<Container> {
+        let number = self.pods.get(&pod)?.container;
+        Some(Container { pod, number })
+    }
+
     /// Whether this is the container that runs.
     pub(super) fn is_current(&self, container: Container) -> bool {
         let state = self.pods.get(&container.pod);
