@@ -2,7 +2,11 @@
 //!
 //! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
 
+pub mod import;
+pub mod lint;
+pub mod manifests;
 pub mod query;
+mod schema;
 mod series;
 pub mod simulate;
 pub mod verify;
@@ -30,8 +34,14 @@ pub struct Args {
 pub enum Command {
     /// Simulate one rollout and tell its story.
     Simulate(simulate::Simulate),
+    /// Write a scenario down from manifests.
+    Import(import::Import),
+    /// Say what is wrong with Canaries before a rollout meets them.
+    Lint(lint::Lint),
     /// Say what a query would have answered.
     Query(query::Query),
+    /// Print the JSON Schema of scenario files.
+    Schema,
     /// Hold recorded truth (Flagger's, Kubernetes', Prometheus') against ours.
     Verify(verify::Verify),
 }
@@ -75,7 +85,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let palette = palette(out.is_terminal());
     let result = match args.command {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
+        Command::Import(args) => import::run(&args, &mut io::stdin(), &mut out),
+        Command::Lint(args) => lint::run(&args, palette, &mut io::stdin(), &mut out),
         Command::Query(args) => query::run(&args, &mut out),
+        Command::Schema => schema::run(&mut out),
         Command::Verify(args) => verify::run(&args, &mut out),
     };
     let result = result.and_then(|code| {

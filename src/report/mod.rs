@@ -8,6 +8,7 @@ pub mod csv;
 pub mod difference;
 pub mod files;
 pub mod json;
+pub mod lint;
 pub mod plots;
 pub mod text;
 pub mod verdict;

@@ -9,6 +9,7 @@ mod crd;
 mod effective;
 mod glob;
 mod helm_release;
+mod import;
 mod json_schema;
 mod load;
 pub mod model;
@@ -19,7 +20,8 @@ mod text;
 mod units;
 
 pub use assemble::{Files, assemble};
+pub use import::{Imported, Wishes, canary_names, import};
 pub use json_schema::json_schema;
-pub use load::load;
+pub use load::{Found, STDIN, load, manifests};
 pub use model::*;
 pub use text::Override;

@@ -100,7 +100,11 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
             "Secret" => manifests.secrets.push(typed(&document)?),
             // Read where the version of Prometheus is known.
             "PrometheusRule" => {}
-            "HelmRelease" => match helm_release::flagger(&document, &namespace)? {
+            "HelmRelease" => match helm_release::flagger(
+                &document,
+                &namespace,
+                scenario.get("provider").is_some(),
+            )? {
                 Some(_) if manifests.flagger.is_some() => {
                     return Err(Diagnostic::new("Flagger is installed twice")
                         .at_place(&document.place_of("/metadata/name"))
@@ -177,6 +181,7 @@ fn given_once(documents: &[Document]) -> Result<(), Diagnostic> {
 fn pick_canary(scenario: &Node, known: &mut Vec<Document>) -> Result<Document, Diagnostic> {
     let patch = scenario.get("canary");
     let chosen = patch.and_then(|p| p.pointer("/metadata/name"));
+    let chosen_namespace = patch.and_then(|p| p.pointer("/metadata/namespace"));
     let canaries: Vec<usize> = (0..known.len())
         .filter(|&i| known[i].kind == "Canary")
         .collect();
@@ -184,7 +189,10 @@ fn pick_canary(scenario: &Node, known: &mut Vec<Document>) -> Result<Document, D
         .iter()
         .copied()
         .filter(|&i| {
-            canaries.len() == 1 || chosen.is_some_and(|c| c.as_str() == Some(&known[i].name))
+            let named = chosen.is_some_and(|c| c.as_str() == Some(&known[i].name));
+            let there = chosen_namespace
+                .is_none_or(|namespace| namespace.as_str() == Some(namespace_of(&known[i])));
+            canaries.len() == 1 || named && there
         })
         .collect();
     match (matching.as_slice(), canaries.as_slice(), patch) {
@@ -422,7 +430,7 @@ fn default_namespace(meta: &mut ObjectMeta) {
     }
 }
 
-fn namespace_of(document: &Document) -> &str {
+pub(super) fn namespace_of(document: &Document) -> &str {
     document
         .node
         .pointer("/metadata/namespace")

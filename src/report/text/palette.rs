@@ -43,7 +43,7 @@ impl Palette {
         }
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(in crate::report) fn bold(self, text: &str) -> String {
         self.wrap(text, "\x1b[1m")
     }
 
