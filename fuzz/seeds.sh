@@ -20,3 +20,4 @@ printf '# any comment\na_bucket{le="+Inf",} +Inf -1500\n\na 0x1p-3\n' >corpus/op
 cp ../scenarios/*.toml corpus/scenario_toml/
 cp ../scenarios/load-harness/*.yaml corpus/manifest_yaml/
 for file in ../scenarios/load-harness/*.yaml; do cat "$file"; echo ---; done >corpus/manifest_yaml/all.yaml
+for file in ../tests/lint/*/*.yaml; do cp "$file" "corpus/manifest_yaml/${file//\//_}"; done

@@ -210,6 +210,13 @@ fn one(
     let directory = directory(args, record);
     write_files(directory.as_deref(), || files_of(rollout))?;
     if args.format == Format::Json {
+        if let Source::Manifests(given) = source {
+            // The summary's keys are a contract; what was assumed is told beside it.
+            let mut told = std::io::stderr().lock();
+            for line in given.assumed().iter().chain(&rollout.unmodelled) {
+                writeln!(told, "note: {line}")?;
+            }
+        }
         return Ok(json::render(record)?);
     }
     let mut shown = match source {

@@ -13,7 +13,7 @@ use super::model::Manifests;
 use super::objects::missing;
 
 /// Kinds that have a part, with the API versions that are read.
-const KINDS: [(&str, &[&str]); 12] = [
+const KINDS: [(&str, &[&str]); 13] = [
     ("Canary", &["flagger.app/v1beta1"]),
     ("MetricTemplate", &["flagger.app/v1beta1"]),
     ("AlertProvider", &["flagger.app/v1beta1"]),
@@ -34,6 +34,7 @@ const KINDS: [(&str, &[&str]); 12] = [
     ("ConfigMap", &["v1"]),
     ("Secret", &["v1"]),
     ("PrometheusRule", &["monitoring.coreos.com/v1"]),
+    ("ServiceMonitor", &["monitoring.coreos.com/v1"]),
     (
         "HelmRelease",
         &[

@@ -2,7 +2,8 @@
 //!
 //! The scenario is written as text and then read like any other, so that what `rollcast simulate -f` runs is exactly what
 //! `rollcast import` writes down. Objects that the Canary names and that were not given are made up here; an assumption about
-//! a value that has a default is left to the default, and told where the text is read.
+//! a value that has a default is left to the default, and told where the text is read. Left out: what a service mesh would do
+//! (refused, with `--as nginx` offered).
 
 use std::sync::Arc;
 
@@ -83,6 +84,7 @@ pub fn import(
     canary.metadata.namespace = namespace_of(document).to_owned();
     let mut draft = Draft {
         documents: &documents,
+        document,
         canary,
         toml: DocumentMut::new(),
         assumed: Vec::new(),
@@ -92,6 +94,8 @@ pub fn import(
     draft.deployment();
     draft.autoscaler();
     draft.ingress(provider);
+    draft.templates();
+    draft.scrape();
     draft.traffic(wishes);
     draft.versions(wishes)?;
     draft.horizon(provider);
@@ -146,6 +150,8 @@ fn chosen<'d>(documents: &'d [Document], wanted: Option<&str>) -> Result<&'d Doc
 /// A scenario in the making.
 struct Draft<'a> {
     documents: &'a [Document],
+    /// The Canary as written.
+    document: &'a Document,
     canary: Canary,
     toml: DocumentMut,
     assumed: Vec<String>,
@@ -199,6 +205,19 @@ impl Draft<'_> {
             if let Some(release) = helm_release::flagger(document, &namespace, false)? {
                 return Ok(release.mesh_provider);
             }
+        }
+        let istio = ["gateways", "trafficPolicy", "delegation", "meshName"];
+        let service = self.document.node.pointer("/spec/service");
+        if let Some(key) = istio
+            .iter()
+            .find(|key| service.is_some_and(|s| s.get(key).is_some()))
+        {
+            return Err(Diagnostic::new(format!(
+                "Canary `{}`: `spec.service.{key}` is a service mesh's, and none is simulated",
+                self.canary.metadata.name
+            ))
+            .at_place(&self.document.place_of(&format!("/spec/service/{key}")))
+            .help("--as nginx tries the same analysis on ingress-nginx; --as kubernetes or `spec.provider` says that it is none"));
         }
         let (guess, why) = if self.canary.spec.ingress_ref.is_some() {
             (Provider::Nginx, "since the Canary has an ingressRef")
@@ -354,6 +373,60 @@ impl Draft<'_> {
             ),
             &format!("its file with -f, or `ingresses.{name}`"),
         );
+    }
+
+    /// Templates that metrics name and that are not given: a constant stands for each, so that the rest can be forecast.
+    fn templates(&mut self) {
+        let metrics = self
+            .canary
+            .spec
+            .analysis
+            .iter()
+            .flat_map(|a| a.metrics.clone());
+        for metric in metrics.collect::<Vec<_>>() {
+            let Some(reference) = &metric.template_ref else {
+                continue;
+            };
+            let namespace = match reference.namespace.as_str() {
+                "" => self.canary.metadata.namespace.clone(),
+                given => given.to_owned(),
+            };
+            let given = self.documents.iter().any(|d| {
+                d.kind == "MetricTemplate"
+                    && d.name == reference.name
+                    && namespace_of(d) == namespace
+            });
+            if given || reference.name.is_empty() {
+                continue;
+            }
+            let range = metric.threshold_range.unwrap_or_default();
+            let passes = range.min.or(range.max).or(metric.threshold).unwrap_or(0.0);
+            let comment = "Assumed: the MetricTemplate is not among the manifests. A constant that passes stands for it.";
+            let name = reference.name.as_str();
+            let spec = self.table(&["metric_templates", name, "spec"], comment);
+            spec["provider"] = value(inline([("type", "prometheus".into())]));
+            spec["query"] = value(format!("vector({passes})"));
+            let comment = "Where the Canary looks for it.";
+            self.table(&["metric_templates", name, "metadata"], comment)["namespace"] =
+                value(&namespace);
+            self.assume(
+                format!(
+                    "The metric `{}` always passes, since its MetricTemplate `{namespace}/{name}` is not given",
+                    metric.name
+                ),
+                &format!("its file with -f, or `metric_templates.{name}`"),
+            );
+        }
+    }
+
+    fn scrape(&mut self) {
+        if self.documents.iter().all(|d| d.kind != "ServiceMonitor") {
+            self.assume(
+                "Prometheus renames the exporter's `namespace` to `exported_namespace`, as it does behind a ServiceMonitor without \
+                 honorLabels",
+                "the controller's ServiceMonitor with -f, or `prometheus.honor_labels`",
+            );
+        }
     }
 
     fn traffic(&mut self, wishes: &Wishes) {

