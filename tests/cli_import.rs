@@ -101,6 +101,18 @@ fn a_folder_is_enough_for_a_forecast_and_every_assumption_is_told() {
     }
 }
 
+/// What stands for a template that is not given passes, and does not end the rollout.
+#[test]
+fn a_release_is_promoted_past_templates_that_are_not_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = rollcast(folder.path(), &["simulate", "-f", "-", "--no-out"], CANARY);
+    assert!(
+        text(&out.stdout).contains("Promoted: "),
+        "{}",
+        text(&out.stdout)
+    );
+}
+
 #[test]
 fn what_import_writes_runs_as_f_does_to_the_byte() {
     let folder = folder();

@@ -130,7 +130,14 @@ pub(super) fn asked<'a>(
                 .map_or_else(|| canary.place_of(""), |d| d.place_of("/spec/query"));
             let question = (&*template.spec.query, &*metric.interval);
             let source = Source::Template(template);
-            all.push(read(scenario, index, metric, source, question, place));
+            let mut asked = read(scenario, index, metric, source, question, place);
+            let address = &template.spec.provider.address;
+            if !address.contains("://") {
+                asked
+                    .fault
+                    .get_or_insert(format!("prometheus address {address} is not a valid URL"));
+            }
+            all.push(asked);
         }
     }
     all

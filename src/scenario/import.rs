@@ -91,6 +91,13 @@ pub fn import(
     };
     draft.head(paths, several);
     let provider = draft.provider(wishes)?;
+    if provider == Some(Provider::GatewayApiV1) {
+        draft.assume(
+            "Flagger sets the HTTPRoute's weights, but no request follows them: traffic through the Gateway API is not simulated, \
+             and the canary gets none",
+            "--as nginx",
+        );
+    }
     draft.deployment();
     draft.autoscaler();
     draft.ingress(provider);
@@ -404,7 +411,10 @@ impl Draft<'_> {
             let comment = "Assumed: the MetricTemplate is not among the manifests. A constant that passes stands for it.";
             let name = reference.name.as_str();
             let spec = self.table(&["metric_templates", name, "spec"], comment);
-            spec["provider"] = value(inline([("type", "prometheus".into())]));
+            spec["provider"] = value(inline([
+                ("type", "prometheus".into()),
+                ("address", "http://prometheus:9090".into()),
+            ]));
             spec["query"] = value(format!("vector({passes})"));
             let comment = "Where the Canary looks for it.";
             self.table(&["metric_templates", name, "metadata"], comment)["namespace"] =

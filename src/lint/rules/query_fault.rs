@@ -6,7 +6,7 @@ use crate::lint::{Rule, Said, Severity};
 pub(super) const RULE: Rule = Rule {
     code: "query-fault",
     severity: Severity::Error,
-    about: "A template that fails to render or a query that Prometheus refuses fails every check: three failed checks later a healthy \
+    about: "A template that fails to render, whose provider has no address, or whose query Prometheus refuses fails every check: three failed checks later a healthy \
             release is rolled back.",
     check,
 };
