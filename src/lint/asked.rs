@@ -1,7 +1,7 @@
 //! The questions that a check asks, filled in and read.
 
 use crate::canary::{Metric, MetricTemplate, Provider, Rules};
-use crate::diagnostic::Place;
+use crate::diagnostic::{Place, SourceText};
 use crate::gotemplate::{self, Model};
 use crate::k8s::manifest::Document;
 use crate::promql::{Options, Query, Version};
@@ -38,6 +38,8 @@ pub(super) struct Asked<'a> {
     pub(super) nginx: bool,
     /// Whether it counts the canary's requests alone.
     pub(super) canary_only: bool,
+    /// The names of the series that it asks for, as far as they are written out.
+    pub(super) metrics: Vec<String>,
     /// Each `namespace` or `exported_namespace` that it asks for by value.
     pub(super) namespaces: Vec<(String, String)>,
     /// The query as it stands in the template or the entry; nothing for a builtin check.
@@ -166,6 +168,10 @@ fn builtin<'a>(
         window: Span::parse_go(window),
         nginx,
         canary_only: nginx,
+        metrics: match nginx {
+            true => Vec::new(),
+            false => vec!["http_request_duration_seconds".to_owned()],
+        },
         namespaces: match nginx {
             true => vec![("namespace".to_owned(), namespace)],
             false => Vec::new(),
@@ -207,8 +213,24 @@ fn read<'a>(
     let query = gotemplate::render(written, &model)
         .map_err(|error| error.to_string())
         .and_then(|text| {
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            Query::compile(&text, &options).map_err(|error| format!("{}: {text}", error.message))
+            // Flagger joins the lines; the place is that in the lines as they are written.
+            let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            Query::compile(&joined, &options).map_err(|error| {
+                match Query::compile(&text, &options) {
+                    Ok(_) => format!("{}: {joined}", error.message),
+                    Err(placed) => {
+                        let source = SourceText::new("query", text);
+                        let (line, column) = source.line_column(placed.span.start);
+                        let help = placed
+                            .help
+                            .map_or_else(String::new, |help| format!("; {help}"));
+                        format!(
+                            "{} (line {line}, column {column} of the query{help})",
+                            placed.message
+                        )
+                    }
+                }
+            })
         });
     let mut asked = Asked {
         index,
@@ -218,6 +240,7 @@ fn read<'a>(
         window: None,
         nginx: false,
         canary_only: false,
+        metrics: Vec::new(),
         namespaces: Vec::new(),
         written,
         place,
@@ -227,6 +250,11 @@ fn read<'a>(
         Ok(query) => {
             let selectors = query.selectors();
             asked.window = selectors.iter().filter_map(|selector| selector.range).max();
+            let matchers = selectors.iter().flat_map(|selector| &selector.matchers);
+            asked.metrics = matchers
+                .filter(|m| m.name() == "__name__" && m.accepts(m.value()))
+                .map(|m| m.value().to_owned())
+                .collect();
             let of_nginx: Vec<_> = selectors
                 .iter()
                 .filter(|selector| {

@@ -120,6 +120,26 @@ fn a_finding_says_why_and_what_to_do_and_where() {
 }
 
 #[test]
+fn a_slip_in_a_metrics_name_and_a_fault_in_a_query_are_told_with_what_was_meant() {
+    let first = |code: &str| {
+        let found = found(code, "fails").into_iter();
+        let mut own = found.filter(|finding| finding.code == code);
+        own.next().unwrap()
+    };
+    let slip = first("no-source");
+    assert_eq!(
+        slip.change,
+        "did you mean `nginx_ingress_controller_requests`?"
+    );
+    let fault = first("query-fault");
+    assert!(
+        fault.message.contains("(line 2, column 108 of the query"),
+        "{}",
+        fault.message
+    );
+}
+
+#[test]
 fn the_load_harness_has_exactly_the_findings_that_the_readme_tells_of() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/load-harness");
     let found = rollcast::scenario::manifests(&[folder], &mut std::io::empty()).unwrap();

@@ -141,7 +141,12 @@ fn queries_that_cannot_be_asked_roll_back_a_healthy_release() {
 
 #[test]
 fn series_that_are_not_there_are_no_values() {
-    for code in ["namespace-label", "ingress-host", "window-too-short"] {
+    for code in [
+        "namespace-label",
+        "ingress-host",
+        "window-too-short",
+        "no-source",
+    ] {
         fails_without_values(&run(code, &[]));
     }
 }

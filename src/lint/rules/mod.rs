@@ -14,6 +14,7 @@ mod match_without_iterations;
 mod max_weight_out_of_reach;
 mod mirror_with_weights;
 mod namespace_label;
+mod no_source;
 mod no_step;
 mod primary_shrinks;
 mod query_fault;
@@ -43,6 +44,7 @@ pub(super) const ALL: &[Rule] = &[
     threshold_direction::RULE,
     query_fault::RULE,
     template_interval::RULE,
+    no_source::RULE,
     namespace_label::RULE,
     ingress_host::RULE,
     window_too_short::RULE,
