@@ -25,7 +25,7 @@ pub struct Effective {
     pub strategy: String,
     /// Time between ticks.
     pub interval: String,
-    /// Failed checks allowed.
+    /// Failed checks that roll back; with the rules `runbook`, successful checks that promote.
     pub threshold: i64,
     /// The weight at which the promotion starts; `null` where nothing goes by weights.
     pub max_weight: Option<i64>,

@@ -33,7 +33,13 @@ fn configuration(effective: &Effective, palette: Palette, out: &mut String) {
     row("interval", effective.interval.clone());
     row(
         "threshold",
-        format!("{} failed checks", effective.threshold),
+        match effective.rules.as_str() {
+            "runbook" => format!(
+                "{} successful checks; one failed check rolls back",
+                effective.threshold
+            ),
+            _ => format!("{} failed checks", effective.threshold),
+        },
     );
     if let Some(iterations) = effective.iterations {
         row("iterations", iterations.to_string());
