@@ -5,7 +5,11 @@
 mod interrupt;
 pub mod merge;
 pub mod predict;
+pub mod import;
+pub mod lint;
+pub mod manifests;
 pub mod query;
+mod schema;
 mod series;
 pub mod simulate;
 pub mod verify;
@@ -37,8 +41,14 @@ pub enum Command {
     Predict(predict::Predict),
     /// Join the parts of a prediction that were made apart.
     Merge(merge::Merge),
+    /// Write a scenario down from manifests.
+    Import(import::Import),
+    /// Say what is wrong with Canaries before a rollout meets them.
+    Lint(lint::Lint),
     /// Say what a query would have answered.
     Query(query::Query),
+    /// Print the JSON Schema of scenario files.
+    Schema,
     /// Hold recorded truth (Flagger's, Kubernetes', Prometheus') against ours.
     Verify(verify::Verify),
 }
@@ -85,7 +95,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
         Command::Predict(args) => predict::run(&args, palette, &mut out),
         Command::Merge(args) => merge::run(&args, palette, &mut out),
+        Command::Import(args) => import::run(&args, &mut io::stdin(), &mut out),
+        Command::Lint(args) => lint::run(&args, palette, &mut io::stdin(), &mut out),
         Command::Query(args) => query::run(&args, &mut out),
+        Command::Schema => schema::run(&mut out),
         Command::Verify(args) => verify::run(&args, &mut out),
     };
     let result = result.and_then(|code| {

@@ -9,6 +9,7 @@ pub mod difference;
 pub mod files;
 pub mod forecast;
 pub mod json;
+pub mod lint;
 pub mod plots;
 pub mod text;
 pub mod verdict;

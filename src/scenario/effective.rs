@@ -21,6 +21,7 @@ use super::model::{
 };
 use super::rules;
 use super::schema::{File, IngressKeys, PrometheusVersion};
+use super::service_monitor;
 use super::units::{Time, shown};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, Node};
@@ -58,6 +59,8 @@ pub(super) fn effective(
     };
     let horizon = reading.horizon(&file)?;
     let traffic = reading.traffic(&file, horizon)?;
+    // Where the sentence on scrapes goes, once the manifests are known.
+    let scrapes_told_at = reading.assumptions.len();
     let mut prometheus = reading.prometheus(&file)?;
     let ingress = reading.ingress(&file)?;
     let cluster = reading.cluster(&file)?;
@@ -71,6 +74,9 @@ pub(super) fn effective(
     reading.classes_fit(&traffic.classes, &versions, &manifests.ingresses)?;
     reading.edits(&mut events, &manifests)?;
     let webhooks = reading.webhooks(&file, &events, &manifests, horizon)?;
+    if let Some(sentence) = reading.scraped(&file, &manifests, &mut prometheus)? {
+        reading.assumptions.insert(scrapes_told_at, sentence);
+    }
     let given = manifests.documents.iter();
     for document in given.filter(|document| document.kind == "PrometheusRule") {
         let groups = rules::of_manifest(document, version_of(&file))?;
@@ -213,16 +219,11 @@ impl Reading<'_> {
         Ok(warm_up)
     }
 
-    fn prometheus(&mut self, file: &File) -> Result<Prometheus, Diagnostic> {
+    fn prometheus(&self, file: &File) -> Result<Prometheus, Diagnostic> {
         let keys = &file.prometheus;
         let scrape_interval = match keys.scrape_interval {
             Some(_) => self.period("prometheus.scrape_interval", keys.scrape_interval, 0)?,
-            None => {
-                self.assume(format!(
-                    "Prometheus scrapes every {DEFAULT_SCRAPE}, as kube-prometheus-stack does (`prometheus.scrape_interval`)."
-                ));
-                DEFAULT_SCRAPE
-            }
+            None => DEFAULT_SCRAPE,
         };
         let rule_groups = rules::of_scenario(self.text, &keys.rules, version_of(file))?;
         Ok(Prometheus {
@@ -238,6 +239,35 @@ impl Reading<'_> {
             service_monitor: keys.service_monitor.unwrap_or(true),
             query_latency: self.delay("prometheus.query_latency", keys.query_latency, 20)?,
         })
+    }
+
+    /// What the controller's ServiceMonitor says of the scrape, where the scenario does not; and what is assumed where neither does.
+    fn scraped(
+        &self,
+        file: &File,
+        manifests: &Manifests,
+        prometheus: &mut Prometheus,
+    ) -> Result<Option<String>, Diagnostic> {
+        let mut interval = None;
+        let given = manifests.documents.iter();
+        for document in given.filter(|document| document.kind == "ServiceMonitor") {
+            if let Some(monitor) = service_monitor::of_ingress(document)? {
+                interval = interval.or(monitor.interval);
+                if file.prometheus.honor_labels.is_none() {
+                    prometheus.honor_labels |= monitor.honor_labels;
+                }
+            }
+        }
+        if file.prometheus.scrape_interval.is_some() {
+            return Ok(None);
+        }
+        if let Some(interval) = interval {
+            prometheus.scrape_interval = interval;
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "Prometheus scrapes every {DEFAULT_SCRAPE}, as kube-prometheus-stack does (`prometheus.scrape_interval`)."
+        )))
     }
 
     fn ingress(&mut self, file: &File) -> Result<IngressController, Diagnostic> {

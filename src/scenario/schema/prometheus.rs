@@ -13,9 +13,9 @@ use crate::scenario::units::Time;
 pub(in crate::scenario) struct PrometheusKeys {
     /// Whose evaluation rules: `3` (default), `2.53` or `2.42`.
     pub(in crate::scenario) version: Option<PrometheusVersion>,
-    /// Time between two scrapes of a target. Default: "30s", as kube-prometheus-stack sets it.
+    /// Time between two scrapes of a target. Default: what the ingress controller's ServiceMonitor says, else "30s", as kube-prometheus-stack sets it.
     pub(in crate::scenario) scrape_interval: Option<Time>,
-    /// Whether scraped labels win over those of the target. Default: false, so the exporter's `namespace` becomes `exported_namespace`.
+    /// Whether scraped labels win over those of the target. Default: what the ingress controller's ServiceMonitor says, else false, so the exporter's `namespace` becomes `exported_namespace`.
     pub(in crate::scenario) honor_labels: Option<bool>,
     /// Whether a ServiceMonitor makes Prometheus scrape the ingress controller. Default: true.
     pub(in crate::scenario) service_monitor: Option<bool>,

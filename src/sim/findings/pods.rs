@@ -113,6 +113,12 @@ pub(super) fn slow_start(case: &Case<'_>) -> Option<Finding> {
     let judged = case
         .queries()
         .any(|(at, _)| at >= Timestamp::ZERO && at <= decided);
+    // A check that failed before it had a query (a template that cannot be filled in) is a check.
+    let judged = judged
+        || record
+            .ticks
+            .iter()
+            .any(|t| t.at >= Timestamp::ZERO && t.failed_checks > 0);
     let explained = |t: &Trouble| t.failed_pulls > 0 || t.crashes > 0 || t.unplaced > 0;
     if record.outcome != Outcome::RolledBack || judged || case.troubles.iter().any(explained) {
         return None;
