@@ -8,6 +8,7 @@ pub mod predict;
 pub mod import;
 pub mod lint;
 pub mod manifests;
+pub mod explain;
 pub mod query;
 mod schema;
 mod series;
@@ -45,6 +46,8 @@ pub enum Command {
     Import(import::Import),
     /// Say what is wrong with Canaries before a rollout meets them.
     Lint(lint::Lint),
+    /// Show what one tick of a run asked, saw and concluded, or the Canary as kubectl would describe it.
+    Explain(explain::Explain),
     /// Say what a query would have answered.
     Query(query::Query),
     /// Print the JSON Schema of scenario files.
@@ -97,6 +100,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Merge(args) => merge::run(&args, palette, &mut out),
         Command::Import(args) => import::run(&args, &mut io::stdin(), &mut out),
         Command::Lint(args) => lint::run(&args, palette, &mut io::stdin(), &mut out),
+        Command::Explain(args) => explain::run(&args, &mut out),
         Command::Query(args) => query::run(&args, &mut out),
         Command::Schema => schema::run(&mut out),
         Command::Verify(args) => verify::run(&args, &mut out),

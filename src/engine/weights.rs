@@ -71,3 +71,33 @@ pub(crate) fn shift_back(step_weight_promotion: i64, now: Routes) -> Routes {
         mirrored: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_follows_stepweight_first_and_then_the_list() {
+        for (step_weight, step_weights, canary, next) in [
+            (10, vec![], 0, 10),
+            (10, vec![], 95, 10),
+            (0, vec![], 0, 0),
+            // The schema forbids both; the code takes the step of the one and the maximum of the other.
+            (10, vec![1, 80], 0, 10),
+            (0, vec![1, 2, 10, 80], 0, 1),
+            (0, vec![1, 2, 10, 80], 2, 8),
+            (0, vec![1, 2, 10, 80], 80, 20),
+            (0, vec![1, 2, 10, 80], 5, 95),
+            (0, vec![1, 2, 10, 80], 100, 1),
+            (0, vec![120], 0, 100),
+        ] {
+            let analysis = Analysis {
+                step_weight,
+                step_weights: step_weights.clone(),
+                ..Analysis::default()
+            };
+            let found = next_step(&analysis, canary);
+            assert_eq!(found, next, "{step_weight} {step_weights:?} at {canary}");
+        }
+    }
+}

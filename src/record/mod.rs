@@ -21,7 +21,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// One run. In JSON, times (keys ending in `_s`) are seconds after the tick that detected the new revision, ratios are
 /// fractions, and a value that JSON has no number for (NaN, infinities) is null.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "rollcast record of one run (run.json)")]
 pub struct Record {
     /// Version of this shape.
@@ -42,7 +42,7 @@ pub struct Record {
     /// `<canary>.<namespace>`.
     pub canary: String,
     /// The analysis interval in force.
-    #[serde(rename = "interval_s", serialize_with = "seconds::span")]
+    #[serde(rename = "interval_s", with = "seconds::span")]
     #[schemars(with = "f64")]
     pub interval: Span,
     /// How it ended.
@@ -50,18 +50,18 @@ pub struct Record {
     /// The Canary's phase at the end.
     pub phase: Phase,
     /// When promotion (the copy) or rollback was decided.
-    #[serde(rename = "decided_at_s", serialize_with = "seconds::optional")]
+    #[serde(rename = "decided_at_s", with = "seconds::optional")]
     #[schemars(with = "Option<f64>")]
     pub decided_at: Option<Timestamp>,
     /// When the phase became Succeeded or Failed.
-    #[serde(rename = "finished_at_s", serialize_with = "seconds::optional")]
+    #[serde(rename = "finished_at_s", with = "seconds::optional")]
     #[schemars(with = "Option<f64>")]
     pub finished_at: Option<Timestamp>,
     /// How the new version came to the cluster, where it was committed and not pushed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
     /// When the run ended.
-    #[serde(rename = "ended_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "ended_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub ended_at: Timestamp,
     /// Weights as they were set, with the checks that judged them.
@@ -86,6 +86,11 @@ impl Record {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
         Ok(text)
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote. A sample's null is NaN again, whatever it was.
+    pub fn from_json(text: &str) -> serde_json::Result<Record> {
+        serde_json::from_str(text)
     }
 
     /// The query behind a check on the timeline.
@@ -129,59 +134,53 @@ impl Outcome {
 }
 
 /// The way of a commit through the pipeline to the tick that detected it, and from there to the end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Delivery {
     /// The version committed.
     pub version: String,
     /// When it was committed.
-    #[serde(rename = "committed_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "committed_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub committed_at: Timestamp,
     /// When CI had built its image.
-    #[serde(rename = "built_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "built_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub built_at: Timestamp,
     /// When Flux saw the image.
-    #[serde(rename = "scanned_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "scanned_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub scanned_at: Timestamp,
     /// When Flux had committed the image's tag.
-    #[serde(rename = "image_committed_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "image_committed_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub image_committed_at: Timestamp,
     /// When Flux had fetched that commit.
-    #[serde(rename = "fetched_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "fetched_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub fetched_at: Timestamp,
     /// When it was applied to the cluster.
-    #[serde(rename = "applied_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "applied_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub applied_at: Timestamp,
     /// From the commit to the tick that detected it.
-    #[serde(rename = "commit_to_detected_s", serialize_with = "seconds::span")]
+    #[serde(rename = "commit_to_detected_s", with = "seconds::span")]
     #[schemars(with = "f64")]
     pub commit_to_detected: Span,
     /// From there to the decision.
-    #[serde(
-        rename = "detected_to_decided_s",
-        serialize_with = "seconds::optional_span"
-    )]
+    #[serde(rename = "detected_to_decided_s", with = "seconds::optional_span")]
     #[schemars(with = "Option<f64>")]
     pub detected_to_decided: Option<Span>,
     /// From there to the end of the rollout.
-    #[serde(
-        rename = "decided_to_finished_s",
-        serialize_with = "seconds::optional_span"
-    )]
+    #[serde(rename = "decided_to_finished_s", with = "seconds::optional_span")]
     #[schemars(with = "Option<f64>")]
     pub decided_to_finished: Option<Span>,
 }
 
 /// A weight as it was set.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineRow {
     /// When it was set.
-    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The phase after that tick.
@@ -199,10 +198,10 @@ pub struct TimelineRow {
 }
 
 /// A check on the timeline.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CheckRow {
     /// When it was made.
-    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The metric's name.
@@ -218,10 +217,10 @@ pub struct CheckRow {
 }
 
 /// One tick.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TickRecord {
     /// When.
-    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The phase it ended with.
@@ -245,7 +244,7 @@ pub struct TickRecord {
 }
 
 /// Pods of one Deployment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Replicas {
     /// `spec.replicas`.
     pub wanted: i32,
@@ -254,7 +253,7 @@ pub struct Replicas {
 }
 
 /// One query, what it saw and what became of it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueryRecord {
     /// The metric's name.
     pub metric: String,
@@ -263,7 +262,7 @@ pub struct QueryRecord {
     /// The text as sent.
     pub text: String,
     /// When Prometheus evaluated it.
-    #[serde(rename = "evaluated_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "evaluated_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub evaluated_at: Timestamp,
     /// What it saw, selector by selector.
@@ -281,7 +280,7 @@ pub struct QueryRecord {
 }
 
 /// What one selector of a query saw.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SelectorSeen {
     /// The selector as written.
     pub selector: String,
@@ -290,21 +289,21 @@ pub struct SelectorSeen {
 }
 
 /// A series and its samples in a window.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SeriesSeen {
     /// Its labels, as Prometheus prints them.
     pub labels: String,
     /// Time and value.
-    #[serde(serialize_with = "seconds::samples")]
+    #[serde(with = "seconds::samples")]
     #[schemars(with = "Vec<(f64, Option<f64>)>")]
     pub samples: Vec<(Timestamp, f64)>,
 }
 
 /// One event.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventRecord {
     /// When.
-    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub at: Timestamp,
     /// Normal or Warning.
@@ -315,7 +314,7 @@ pub struct EventRecord {
 }
 
 /// One second of traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrafficSecond {
     /// Start of the second, in seconds.
     pub at_s: i64,
@@ -357,7 +356,7 @@ pub struct RequestTotals {
 }
 
 /// Latency that users saw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Median.
     pub p50_ms: f64,
@@ -370,7 +369,7 @@ pub struct Latency {
 }
 
 /// Something a person should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// A word for programs: `scrape-interval`, `diluted`, `builtin-shadows-template`.
     pub code: String,
