@@ -23,6 +23,7 @@ mod configs;
 mod context;
 mod dialect;
 pub mod event;
+pub mod finalizer;
 mod gates;
 mod go;
 mod go_json;

@@ -479,6 +479,8 @@ pub enum Action {
         /// Keys and values in base64.
         data: BTreeMap<String, String>,
     },
+    /// The Canary is deleted.
+    Delete,
     /// The Canary's spec is edited.
     Edit {
         /// What was laid over it.

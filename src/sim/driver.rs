@@ -98,6 +98,15 @@ impl<'w> Desk<'w> {
         Some((ticked, self.said))
     }
 
+    /// Does something else than a tick; says what was said meanwhile.
+    pub(super) fn act<R>(mut self, act: impl FnOnce(&mut Self) -> R) -> (R, Said) {
+        let done = act(&mut self);
+        if self.written {
+            self.world.react();
+        }
+        (done, self.said)
+    }
+
     /// Waits for an answer while the world goes on: controllers act on what has been written so far.
     fn wait(&mut self, span: Span) {
         if span <= Span::ZERO {

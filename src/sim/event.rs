@@ -63,6 +63,8 @@ pub(super) enum Event {
     CommitApplied(usize),
     /// The pipeline's Kustomization applies everything again.
     Reapply,
+    /// Flagger looks for the n-th time whether a Canary that is being deleted may go.
+    Terminate(u32),
     /// The HPA controller looks at the n-th HPA.
     Hpa(usize),
 }

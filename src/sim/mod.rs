@@ -10,6 +10,7 @@
 
 mod autoscaling;
 pub mod clock;
+mod deletion;
 pub mod deployment;
 mod driver;
 mod event;

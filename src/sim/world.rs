@@ -53,7 +53,7 @@ const RETENTION: Span = Span::from_secs(3600);
 pub struct World {
     pub(super) scenario: Arc<Scenario>,
     pub(super) seed: u64,
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) provider: Provider,
     pub(super) canary: ObjectRef,
     pub(super) now: Timestamp,
@@ -319,6 +319,7 @@ impl World {
             Event::PodGone(pod) => self.pod_gone(pod),
             Event::CommitApplied(index) => self.commit_applied(index),
             Event::Reapply => self.reapply(),
+            Event::Terminate(tries) => self.terminate(tries),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
             Event::WorkerConditions { worker, conditions } => {
                 self.path.set_conditions(worker, (*conditions).clone());
@@ -377,7 +378,7 @@ impl World {
 
     fn tick(&mut self) {
         let now = self.now;
-        if !self.ticker.fires(now) {
+        if !self.ticker.fires(now) || !self.has_canary() {
             return;
         }
         let (canary, settings) = (self.canary.clone(), self.settings.clone());

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use rollcast::diagnostic::SourceText;
 use rollcast::record::{Outcome, Record};
-use rollcast::scenario::{Files, assemble};
+use rollcast::scenario::{Action, Files, ScenarioEvent, assemble};
 use rollcast::sim;
+use rollcast::time::Span;
 
 use crate::{load, messages, run};
 
@@ -268,5 +269,59 @@ push = "v2"
     assert!(
         told.contains("`smoke` would run `curl -s http://load-harness-canary/`"),
         "{told}"
+    );
+}
+
+/// What users got from 5:00 on in a run in which the Canary is deleted at 1:00, and the target's replicas then.
+fn after_deletion(revert: bool) -> (Record, u64, u64, i32) {
+    let mut scenario = load("gated-promotion");
+    scenario.manifests.canary.spec.revert_on_deletion = revert;
+    scenario.events = vec![ScenarioEvent {
+        at: Span::from_secs(60),
+        action: Action::Delete,
+    }];
+    let record = run(&scenario, 1);
+    let late = record.traffic.iter().filter(|second| second.at_s >= 300);
+    let (mut requests, mut failed, mut wanted) = (0, 0, -1);
+    for second in late {
+        requests += second.requests;
+        failed += second.failed;
+        wanted = second.canary_wanted;
+    }
+    (record, requests, failed, wanted)
+}
+
+#[test]
+fn a_deleted_canary_takes_the_primary_along_and_leaves_the_target_at_zero() {
+    let (record, requests, failed, wanted) = after_deletion(false);
+    assert!(
+        requests > 1000 && failed == requests,
+        "{failed} of {requests}"
+    );
+    assert_eq!(wanted, 0);
+    assert!(
+        messages(&record)
+            .iter()
+            .all(|text| !text.contains("Terminat"))
+    );
+    let last = record.ticks.last().unwrap();
+    assert!(last.at.as_millis() <= 60_000, "no tick without a Canary");
+}
+
+#[test]
+fn with_revert_on_deletion_the_target_gets_its_replicas_and_its_service_back_first() {
+    let (record, requests, failed, wanted) = after_deletion(true);
+    assert!(requests > 1000 && failed == 0, "{failed} of {requests}");
+    assert!(wanted > 0);
+    let said: Vec<&str> = messages(&record)
+        .into_iter()
+        .filter(|text| text.contains("Terminat"))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "Terminating canary load-harness.applications",
+            "Terminated canary load-harness.applications",
+        ]
     );
 }

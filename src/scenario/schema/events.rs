@@ -8,12 +8,12 @@ use serde::Deserialize;
 use super::object::Object;
 use crate::scenario::units::Time;
 
-/// `[[events]]`: something that happens; exactly one of `push`, `commit`, `annotate`, `config`, `suspend` and `patch`.
+/// `[[events]]`: something that happens; exactly one of `push`, `commit`, `annotate`, `config`, `suspend`, `patch` and `delete`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
     { "required": ["push"] }, { "required": ["commit"] }, { "required": ["annotate"] }, { "required": ["config"] }, { "required": ["suspend"] },
-    { "required": ["patch"] },
+    { "required": ["patch"] }, { "required": ["delete"] },
 ]))]
 pub(in crate::scenario) struct EventKeys {
     /// When, from the scenario's zero. What happens at a tick's instant happens before the tick.
@@ -30,6 +30,16 @@ pub(in crate::scenario) struct EventKeys {
     pub(in crate::scenario) suspend: Option<bool>,
     /// Fields of the Canary's spec, laid over it like `canary` over the manifest. `analysis`, `metricsServer`, `progressDeadlineSeconds`, `skipAnalysis` and `suspend` can change during a run.
     pub(in crate::scenario) patch: Option<Object>,
+    /// `"canary"`: the Canary is deleted. With `revertOnDeletion` Flagger first gives the target its replicas back; without it the target stays at 0.
+    pub(in crate::scenario) delete: Option<Deleted>,
+}
+
+/// What an event can delete.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum Deleted {
+    /// The Canary.
+    Canary,
 }
 
 /// `events.config`: exactly one of `config_map` and `secret`.
