@@ -2,13 +2,13 @@
 //!
 //! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
 
-mod interrupt;
-pub mod merge;
-pub mod predict;
+pub mod explain;
 pub mod import;
+mod interrupt;
 pub mod lint;
 pub mod manifests;
-pub mod explain;
+pub mod merge;
+pub mod predict;
 pub mod query;
 mod schema;
 mod series;
