@@ -1,5 +1,5 @@
 //! What people and programs get to see of a forecast: the terminal's text, the JSON summary, a CSV with a row a run, and
-//! the pictures. Plain functions of a [`Forecast`](crate::study::forecast::Forecast).
+//! the pictures. Plain functions of a [`Forecast`].
 
 mod csv;
 pub mod json;
