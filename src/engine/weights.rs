@@ -1,15 +1,12 @@
 //! How much traffic the canary gets next: plain arithmetic on whole percents.
 //!
-//! Follows `nextStepWeight`, `maxWeight`, `runCanary` and `runPromotionTrafficShift` in `pkg/controller/scheduler.go`.
-//! Its oddities are kept: max weight is a trigger and not a cap, so a step may overshoot it; a max weight above 100 is
-//! never reached; a step weight of 0 never moves.
+//! Follows `runCanary` and `runPromotionTrafficShift` in `pkg/controller/scheduler.go`; how far a step goes is
+//! [`canary::course`](crate::canary::course)'s.
 
 use serde::{Deserialize, Serialize};
 
 use crate::canary::Analysis;
-
-/// Percent of traffic in all.
-pub(crate) const TOTAL_WEIGHT: i64 = 100;
+pub(crate) use crate::canary::course::{TOTAL_WEIGHT, max_weight, next_step};
 
 /// How traffic is split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,39 +40,6 @@ impl Routes {
         canary: 0,
         mirrored: true,
     };
-}
-
-/// The weight at which a promotion starts. With step weights it is the last of them, whatever else is set.
-pub(crate) fn max_weight(analysis: &Analysis) -> i64 {
-    match analysis.step_weights.last() {
-        Some(&last) => last.min(TOTAL_WEIGHT),
-        None if analysis.max_weight > 0 => analysis.max_weight,
-        None => TOTAL_WEIGHT,
-    }
-}
-
-/// How far the next step goes from the canary's present weight; 0 or less means that nothing happens at all.
-pub(crate) fn next_step(analysis: &Analysis, canary_weight: i64) -> i64 {
-    let steps = &analysis.step_weights;
-    if analysis.step_weight > 0 || steps.is_empty() {
-        return analysis.step_weight;
-    }
-    let rest = TOTAL_WEIGHT - canary_weight;
-    if rest == 0 {
-        // Any step will do: the next thing is the promotion.
-        return 1;
-    }
-    if canary_weight == 0 {
-        return rest.min(steps[0]);
-    }
-    let following = steps
-        .iter()
-        .zip(&steps[1..])
-        .find_map(|(&step, &next)| (step == canary_weight).then_some(next));
-    match following {
-        Some(next) => rest.min(next - canary_weight),
-        None => rest,
-    }
 }
 
 /// The routes after one step of the analysis; with mirroring the first step copies traffic and moves none.

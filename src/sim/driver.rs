@@ -144,6 +144,12 @@ impl engine::World for Desk<'_> {
         let longest = world.scenario.prometheus.query_latency.as_millis();
         let latency = world.query_latency.random_range(1..=longest.max(1));
         self.now += Span::from_millis(latency);
+        if world.prometheus_is_down() {
+            return Err(unreachable(
+                &world.scenario.flagger.metrics_server,
+                &query.text,
+            ));
+        }
         let compiled = world.queries.compile(&query.text)?;
         let mut record = QueryRecord {
             metric: query.metric.clone(),
@@ -242,6 +248,25 @@ fn answer(
         }
         Err(error) => Err(refused(422, "execution", &error.to_string())),
     }
+}
+
+/// What Go's HTTP client says of a server that does not listen, as `RunQuery` of `pkg/metrics/providers/prometheus.go`
+/// hands it on.
+fn unreachable(server: &str, query: &str) -> QueryError {
+    let escaped: String = query
+        .bytes()
+        .map(|byte| match byte {
+            b' ' => "+".to_owned(),
+            b'-' | b'_' | b'.' | b'~' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    let host = server.split("://").last().unwrap_or(server);
+    QueryError(format!(
+        "request failed: Get \"{server}/api/v1/query?query={escaped}\": dial tcp: connect to {host}: connection refused"
+    ))
 }
 
 fn success(kind: &str, result: &Value) -> String {

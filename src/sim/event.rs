@@ -1,5 +1,8 @@
 //! What can happen on the simulated control plane.
 
+use std::sync::Arc;
+
+use super::ingress::Conditions;
 use super::kubelets::Container;
 use super::pods::PodId;
 
@@ -14,8 +17,8 @@ pub(super) enum Event {
     Tick,
     /// Flagger's control loop starts another job for its Canary, whose interval has changed.
     ControlLoop,
-    /// Prometheus scrapes the ingress controller.
-    Scrape,
+    /// Prometheus scrapes the n-th ingress controller.
+    Scrape(usize),
     /// Prometheus evaluates the n-th group of recording rules.
     Rules(usize),
     /// The Deployment controller looks at its Deployments.
@@ -43,6 +46,17 @@ pub(super) enum Event {
         /// The weight that the controller had synced.
         weight: u32,
     },
+    /// An nginx worker has learnt of the canary Ingress' present conditions.
+    WorkerConditions {
+        /// The worker.
+        worker: u32,
+        /// The conditions that the controller had synced.
+        conditions: Arc<Conditions>,
+    },
+    /// The scenario's n-th fault begins or ends.
+    Fault(usize),
+    /// Pods that change with their age are looked at.
+    Pace,
     /// metrics-server asks the kubelets.
     MetricsServer,
     /// The pipeline's Kustomization applies the n-th commit.

@@ -15,14 +15,17 @@ pub mod deployment;
 mod driver;
 mod event;
 mod exporter;
+mod faults;
 mod findings;
 mod finish;
 pub mod hpa;
 pub mod ingress;
 mod kubelets;
+mod label_sets;
 mod load_tests;
 pub mod metrics_server;
 mod names;
+mod path_plan;
 mod pipeline;
 mod pod_course;
 pub mod pods;
@@ -48,7 +51,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
-pub use world::World;
+pub use world::{World, interval, provider};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.
 pub fn simulate(scenario: &Scenario) -> Record {

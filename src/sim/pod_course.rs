@@ -89,9 +89,11 @@ impl World {
         };
         self.workloads.pods.running(id, self.now);
         if let Some(at) = running.ready {
+            let at = at + self.slow_start(id);
             self.queue.push(at, Event::PodReady(running.container));
         }
-        if let Some(at) = running.exits {
+        let crashes = self.crashes_at(id);
+        if let Some(at) = [running.exits, crashes].into_iter().flatten().min() {
             self.queue
                 .push(at, Event::ContainerExits(running.container));
         }
@@ -154,6 +156,7 @@ impl World {
             failure_rate,
         });
         self.on_path.insert(pod, index);
+        self.serves_since_now(pod);
         self.refresh_endpoints();
     }
 
@@ -192,7 +195,7 @@ impl World {
         self.queue.push(gone, Event::PodGone(id));
     }
 
-    fn version_of(&self, pod: PodId) -> usize {
+    pub(super) fn version_of(&self, pod: PodId) -> usize {
         self.workloads
             .pods
             .get(pod)

@@ -12,12 +12,17 @@
 mod attempts;
 mod batch;
 mod block;
+mod classes;
+mod clients;
 mod latency;
 mod load;
+mod ordered;
 mod plan;
 mod seconds;
 
 pub(crate) use batch::Answered;
+pub use classes::ClassPlan;
+pub use clients::ClientPlan;
 pub use load::{LoadEntry, LoadIx, LoadLength, LoadPlan, LoadStats};
 pub use plan::PathPlan;
 pub use seconds::{SecondStats, WindowTruth};
@@ -25,13 +30,18 @@ pub use seconds::{SecondStats, WindowTruth};
 use attempts::Attempts;
 use batch::Batch;
 use block::Block;
+use classes::{ClassIx, Classes};
+use clients::ClosedLoop;
 use load::Loads;
+use ordered::unanswered;
 use seconds::SecondLog;
 
 use crate::record::{Latency, RequestTotals};
+use crate::scenario::LoadBalance;
 use crate::seed::RunSeed;
 use crate::sim::clock::{Nanos, Tick, tick};
-use crate::sim::ingress::{Backend, Counters, Endpoint, Group, Record, Recorder, Router, Status};
+use crate::sim::ingress::{Backend, Conditions, Counters, Endpoint, Group, Recorders, Router};
+use crate::sim::sampling::TableIx;
 use crate::sim::service::{PodIx, PodSpec, Pods, Side, Slowdown};
 
 /// All requests of a run.
@@ -41,9 +51,13 @@ pub struct RequestPath {
     batch: Batch,
     router: Router,
     pods: Pods,
-    recorder: Recorder,
+    recorders: Recorders,
     seconds: SecondLog,
     attempts: Attempts,
+    classes: Classes,
+    clients: Option<ClosedLoop>,
+    /// Whether requests are always served one by one.
+    ordered: bool,
     loads: Loads,
     /// Whether the ingress counts users.
     counts_users: bool,
@@ -54,6 +68,12 @@ impl RequestPath {
     /// A path without pods whose requests start after `start`.
     pub fn new(plan: PathPlan, seed: RunSeed, start: Nanos) -> Self {
         let now = tick(start);
+        let attempts = Attempts::new(&plan);
+        let classes = Classes::new(plan.classes);
+        let ordered = attempts.is_quick()
+            || plan.clients.is_some()
+            || classes.are_some()
+            || plan.ingress.balance != LoadBalance::RoundRobin;
         let counts_users = plan.ingress.records;
         let mut ingress = plan.ingress;
         ingress.records |= plan.counts_loads;
@@ -62,14 +82,12 @@ impl RequestPath {
             batch: Batch::new(),
             router: Router::new(&ingress, seed),
             pods: Pods::new(plan.service),
-            recorder: Recorder::new(&ingress, plan.scrapes, seed),
+            recorders: Recorders::new(&ingress, &plan.scrapes, seed),
             seconds: SecondLog::new(now, plan.truth_seconds),
-            attempts: Attempts::new(
-                plan.ingress.read_timeout,
-                plan.ingress.tries,
-                plan.patience,
-                plan.kills,
-            ),
+            attempts,
+            classes,
+            clients: plan.clients.map(|plan| ClosedLoop::new(plan, seed, now)),
+            ordered,
             loads: Loads::new(seed),
             counts_users,
             now,
@@ -81,6 +99,9 @@ impl RequestPath {
         self.block.reseed(seed, self.now);
         self.router.reseed(seed);
         self.loads.reseed(seed);
+        if let Some(clients) = &mut self.clients {
+            clients.reseed(seed);
+        }
     }
 
     /// Adds a pod. It gets no requests until it is an endpoint.
@@ -91,7 +112,7 @@ impl RequestPath {
     /// Takes a pod out of both backends. What it has been given it completes.
     pub fn remove_pod(&mut self, pod: PodIx) {
         self.router.remove(pod);
-        self.look_for_dead_endpoints();
+        self.look_for_lost_endpoints();
     }
 
     /// Kills a pod: what it has not answered by now is broken off and tried again elsewhere, and as long as it is an
@@ -99,7 +120,7 @@ impl RequestPath {
     pub fn kill_pod(&mut self, pod: PodIx) {
         debug_assert!(self.attempts.remembers(), "the plan has no kills");
         self.pods.kill(pod);
-        self.look_for_dead_endpoints();
+        self.look_for_lost_endpoints();
         self.cut(pod);
     }
 
@@ -113,6 +134,22 @@ impl RequestPath {
         self.pods.set_slowdown(pod, slowdown, self.now);
     }
 
+    /// Makes nothing reach a pod from now on, or lets it through again. What it has been given it answers.
+    pub fn set_unreachable(&mut self, pod: PodIx, unreachable: bool) {
+        self.pods.set_unreachable(pod, unreachable);
+        self.look_for_lost_endpoints();
+    }
+
+    /// Gives the requests that a pod fails from now on another time to fail: one of the plan's; `None` is its version's.
+    pub fn set_failure_time(&mut self, pod: PodIx, time: Option<TableIx>) {
+        self.pods.set_failure_time(pod, time);
+    }
+
+    /// Holds a pod to so many cores.
+    pub fn set_cpu_limit(&mut self, pod: PodIx, cores: f64) {
+        self.pods.set_cpu_limit(pod, cores, self.now);
+    }
+
     /// Says which pods answer for a backend, and under which labels their requests are counted.
     pub fn set_endpoints(&mut self, backend: Backend, endpoints: &[(PodIx, Group)]) {
         let endpoints = endpoints.iter().map(|&(pod, group)| Endpoint {
@@ -122,7 +159,7 @@ impl RequestPath {
             backend,
         });
         self.router.replace(backend, endpoints.collect());
-        self.look_for_dead_endpoints();
+        self.look_for_lost_endpoints();
     }
 
     /// Gives one nginx worker a canary weight: percent of its requests that go to the alternative backend.
@@ -130,20 +167,30 @@ impl RequestPath {
         self.router.set_weight(worker, weight);
     }
 
+    /// Gives one nginx worker the canary Ingress' conditions.
+    pub fn set_conditions(&mut self, worker: u32, conditions: Conditions) {
+        self.router.set_conditions(worker, conditions);
+    }
+
+    /// nginx reloads, at a moment that the plan knows.
+    pub fn reload(&mut self) {
+        self.router.restart();
+    }
+
     /// Serves all requests that arrive before `until`; none if that is over.
     pub fn advance(&mut self, until: Nanos) {
         let until = tick(until).max(self.now);
         loop {
-            let stop = until
-                .min(self.seconds.second_end())
-                .min(self.attempts.next())
-                .min(self.loads.next());
-            if self.router.is_closed() {
-                self.refuse(stop);
-            } else if self.attempts.dead_endpoints {
-                self.serve_singly(stop);
+            let mut stop = until.min(self.seconds.second_end()).min(self.loads.next());
+            if self.ordered || self.attempts.lost_endpoints {
+                self.serve_in_order(stop);
             } else {
-                self.serve(stop);
+                stop = stop.min(self.attempts.next());
+                if self.router.is_closed() {
+                    self.refuse(stop);
+                } else {
+                    self.serve(stop);
+                }
             }
             self.retry(stop);
             if stop < until {
@@ -160,12 +207,17 @@ impl RequestPath {
         self.now = until;
     }
 
-    /// The exporter's counters as a scrape at `at` sees them, after [`advance`](Self::advance) to `at`.
+    /// The counters of a controller as a scrape at `at` sees them, after [`advance`](Self::advance) to `at`.
     ///
     /// To be called at every time of the plan's grid, in order, also when Prometheus gets no answer.
     /// Without a grid, or where the ingress counts nothing, the counters stay empty.
+    pub fn scrape_controller(&mut self, controller: usize, at: Nanos) -> &Counters {
+        self.recorders.scrape(controller, at)
+    }
+
+    /// [`scrape_controller`](Self::scrape_controller), where there is but one.
     pub fn scrape(&mut self, at: Nanos) -> &Counters {
-        self.recorder.scrape(at)
+        self.scrape_controller(0, at)
     }
 
     /// Starts totals and a new grid of seconds at `at`, which [`advance`](Self::advance) must have reached.
@@ -217,8 +269,8 @@ impl RequestPath {
         self.pods.idle_from(pod)
     }
 
-    fn look_for_dead_endpoints(&mut self) {
-        self.attempts.dead_endpoints = self.router.has(|pod| self.pods.is_dead(pod));
+    fn look_for_lost_endpoints(&mut self) {
+        self.attempts.lost_endpoints = self.router.has(|pod| self.pods.is_lost(pod));
     }
 
     /// The hot loop: all requests that arrive before `until`, a block at a time, stage by stage.
@@ -248,7 +300,7 @@ impl RequestPath {
             } else {
                 let answered = batch.answered(arrival);
                 if self.counts_users {
-                    self.recorder.record(answered);
+                    self.recorders.record(answered);
                 }
                 self.seconds.count(answered, longest);
             }
@@ -265,14 +317,7 @@ impl RequestPath {
             for request in taken.clone().filter(|_| self.counts_users) {
                 let worker = self.router.worker(self.block.routing[request]);
                 let arrival = self.block.arrival[request];
-                self.recorder.record_one(&Record {
-                    worker,
-                    group: 0,
-                    status: Status::Unavailable,
-                    arrival,
-                    completion: arrival,
-                    upstream: false,
-                });
+                self.recorders.record_one(&unanswered(worker, 0, arrival));
             }
             self.seconds.refuse(taken.len() as u32);
             if taken.end < block::LENGTH {

@@ -4,11 +4,15 @@
 //! and each worker picks it up at its next poll, so workers switch one by one
 //! (`internal/ingress/controller/controller.go`, `rootfs/etc/nginx/lua/balancer.lua` of ingress-nginx 1.15).
 //! Under `kubernetes` only the apex Service routes; under `pod-scaling` requests spread over all ready pods of both
-//! Deployments. Left out: header and cookie routing, affinity, several controller pods.
+//! Deployments. Headers, cookies and affinity are
+//! the request path's to know.
+
+use std::sync::Arc;
 
 use rand::RngExt;
 
 use super::event::Event;
+use super::ingress::Conditions;
 use super::pods::PodId;
 use super::queue::Queue;
 use super::workloads::Workloads;
@@ -35,12 +39,15 @@ pub(super) struct Routing {
     primary: ObjectRef,
     canary_ingress: Option<ObjectRef>,
     weight_annotation: String,
+    annotations_prefix: String,
     controller: IngressController,
     /// Phase of each worker's poll.
     poll_phases: Vec<Span>,
     delays: Stream,
     /// The weight that is on its way or has arrived.
     weight: u32,
+    /// The conditions that are on their way or have arrived.
+    conditions: Arc<Conditions>,
 }
 
 impl Routing {
@@ -62,7 +69,7 @@ impl Routing {
         let controller = scenario.ingress.clone();
         let mut phases = seed.stream(Purpose::Phases, 1);
         let poll_ms = controller.worker_poll.as_millis().max(1);
-        let poll_phases = (0..controller.workers)
+        let poll_phases = (0..controller.workers * controller.proxy.controllers)
             .map(|_| Span::from_millis(phases.random_range(0..poll_ms)))
             .collect();
         Routing {
@@ -75,11 +82,13 @@ impl Routing {
                 .map(|ingress| {
                     ObjectRef::new(Kind::Ingress, namespace, format!("{}-canary", ingress.name))
                 }),
+            annotations_prefix: annotations_prefix.to_owned(),
             weight_annotation: format!("{annotations_prefix}/canary-weight"),
             controller,
             poll_phases,
             delays: seed.stream(Purpose::ControlPlane, 1),
             weight: 0,
+            conditions: Arc::default(),
         }
     }
 
@@ -116,7 +125,7 @@ impl Routing {
         Endpoints { main, alternative }
     }
 
-    /// If the canary Ingress asks for another weight than the one on its way, sends it on its way.
+    /// If the canary Ingress asks for another weight than the one on its way, or has other conditions, sends it on its way.
     pub(super) fn sync_weight(
         &mut self,
         cluster: &Cluster,
@@ -124,21 +133,52 @@ impl Routing {
         queue: &mut Queue<Event>,
     ) {
         let asked = self.asked_weight(cluster);
-        if asked == self.weight {
+        let conditions = self.asked_conditions(cluster);
+        let other_conditions = conditions != *self.conditions;
+        if asked == self.weight && !other_conditions {
             return;
         }
         self.weight = asked;
+        if other_conditions {
+            self.conditions = Arc::new(conditions);
+        }
         let longest = self.controller.sync_delay.as_millis().max(0);
-        let synced = now + Span::from_millis(self.delays.random_range(0..=longest));
+        let mut synced = now;
         for (worker, phase) in self.poll_phases.iter().enumerate() {
+            // Each controller syncs on its own.
+            if (worker as u32).is_multiple_of(self.controller.workers) {
+                synced = now + Span::from_millis(self.delays.random_range(0..=longest));
+            }
             let poll = next_on_grid(synced, self.controller.worker_poll, *phase);
+            let worker = worker as u32;
             queue.push(
                 poll,
                 Event::WorkerPoll {
-                    worker: worker as u32,
+                    worker,
                     weight: asked,
                 },
             );
+            if other_conditions {
+                let conditions = Arc::clone(&self.conditions);
+                queue.push(poll, Event::WorkerConditions { worker, conditions });
+            }
+        }
+    }
+
+    fn asked_conditions(&self, cluster: &Cluster) -> Conditions {
+        let ingress = self.canary_ingress.as_ref();
+        let Some(Object::Ingress(ingress)) = ingress.and_then(|i| cluster.get(i)) else {
+            return Conditions::default();
+        };
+        let annotation = |suffix: &str| {
+            let key = format!("{}/{suffix}", self.annotations_prefix);
+            ingress.metadata.annotations.get(&key).cloned()
+        };
+        Conditions {
+            header: annotation("canary-by-header").map(|name| name.to_ascii_lowercase()),
+            header_value: annotation("canary-by-header-value").filter(|v| !v.is_empty()),
+            header_pattern: annotation("canary-by-header-pattern").filter(|p| !p.is_empty()),
+            cookie: annotation("canary-by-cookie"),
         }
     }
 
@@ -194,8 +234,13 @@ pub(super) enum Entry {
 }
 
 /// How requests enter: ingress-nginx counts only those whose host stands literally in an Ingress
-/// (`internal/ingress/metric/collectors/socket.go`, `--metrics-per-undefined-host` off).
+/// (`internal/ingress/metric/collectors/socket.go`, `--metrics-per-undefined-host` off), or all with `--metrics-per-host` off.
 pub(super) fn entry(scenario: &Scenario) -> Entry {
+    entry_of(scenario, scenario.traffic.host.as_deref())
+}
+
+/// How requests with this `Host` header enter.
+pub(super) fn entry_of(scenario: &Scenario, host: Option<&str>) -> Entry {
     if scenario.traffic.via == Via::Service {
         return Entry::Unrecorded;
     }
@@ -205,23 +250,24 @@ pub(super) fn entry(scenario: &Scenario) -> Entry {
         .iter()
         .flat_map(|ingress| ingress.hosts())
         .collect();
-    let Some(host) = scenario
-        .traffic
-        .host
-        .as_deref()
-        .or(hosts.iter().copied().flatten().next())
-    else {
+    let counts_all = !scenario.ingress.proxy.metrics_per_host;
+    let Some(host) = host.or(hosts.iter().copied().flatten().next()) else {
         return if hosts.is_empty() {
             Entry::NoRule
+        } else if counts_all {
+            Entry::Recorded
         } else {
             Entry::Unrecorded
         };
     };
-    entry_of(host, &hosts)
+    match entry_at(host, &hosts) {
+        Entry::Unrecorded if counts_all => Entry::Recorded,
+        entry => entry,
+    }
 }
 
-/// How requests for a host enter, given the hosts of all Ingress rules.
-pub(super) fn entry_of(host: &str, hosts: &[Option<&str>]) -> Entry {
+/// How requests for a host enter, given the hosts of all Ingress rules, with `--metrics-per-host` as it is by default.
+pub(super) fn entry_at(host: &str, hosts: &[Option<&str>]) -> Entry {
     if hosts.contains(&Some(host)) && !host.starts_with('*') {
         return Entry::Recorded;
     }

@@ -17,18 +17,20 @@ use super::clock::nanos;
 use super::driver::{Desk, QueryCache};
 use super::event::Event;
 use super::exporter::IngressExporter;
-use super::ingress::{Backend, Group, ScrapeGrid};
-use super::kubelets::{Kubelets, containers_end};
-use super::load_tests::{self, LoadTester};
+use super::faults::Faults;
+use super::ingress::{Backend, Group};
+use super::kubelets::Kubelets;
+use super::load_tests::LoadTester;
+use super::path_plan::path_plan;
 use super::pipeline::Pipeline;
 use super::pods::{Pod, PodId};
 use super::queue::Queue;
 use super::recorder::{AfterTick, Recorder, State};
-use super::requests::{PathPlan, RequestPath};
+use super::requests::RequestPath;
 use super::revisions::Revisions;
-use super::routing::{Endpoints, Entry, Routing, entry, label_group, next_on_grid};
+use super::routing::{Endpoints, Routing, entry, label_group, next_on_grid};
 use super::rules::Rules;
-use super::service::PodIx;
+use super::service::{PodIx, ServicePlan};
 use super::ticker::Ticker;
 use super::truth::truth;
 use super::workloads::Workloads;
@@ -36,7 +38,7 @@ use crate::canary::{Canary, CanaryStatus, Phase, Provider};
 use crate::engine::cluster::Cluster;
 use crate::engine::{Decision, Object, ObjectRef, Settings};
 use crate::promql;
-use crate::scenario::{RatePoint, Scenario};
+use crate::scenario::Scenario;
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
 use crate::tsdb::Storage;
@@ -71,7 +73,11 @@ pub struct World {
     pub(super) on_path: BTreeMap<PodId, PodIx>,
     pub(super) endpoints: Endpoints,
     pub(super) storage: Storage,
-    exporter: IngressExporter,
+    /// One for each ingress controller.
+    exporters: Vec<IngressExporter>,
+    pub(super) faults: Faults,
+    /// Knows the times to fail that faults bring.
+    pub(super) fault_times: ServicePlan,
     pub(super) rules: Rules,
     pub(super) queries: QueryCache,
     pub(super) query_latency: Stream,
@@ -105,12 +111,20 @@ impl World {
 
         let mut phases = run_seed.stream(Purpose::Phases, 0);
         let scrape_interval = scenario.prometheus.scrape_interval;
-        let scrape_phase = Span::from_millis(phases.random_range(0..scrape_interval.as_millis()));
-        let first_scrape = next_on_grid(now + Span::from_millis(1), scrape_interval, scrape_phase);
+        let controllers = scenario.ingress.proxy.controllers;
+        let first_scrapes: Vec<Timestamp> = (0..controllers)
+            .map(|_| {
+                let phase = phases.random_range(0..scrape_interval.as_millis());
+                let phase = Span::from_millis(phase);
+                next_on_grid(now + Span::from_millis(1), scrape_interval, phase)
+            })
+            .collect();
 
         let mut storage = Storage::new();
         let texts: Vec<&str> = query_texts(&scenario).collect();
-        let exporter = IngressExporter::new(&scenario, &texts, keep_series, &mut storage);
+        let exporters = (0..controllers)
+            .map(|n| IngressExporter::new(&scenario, &texts, keep_series, n, &mut storage))
+            .collect();
         let options = promql_options(&scenario.prometheus.version);
         let groups = &scenario.prometheus.rule_groups;
         let rules = Rules::new(groups, &options, run_seed, &mut storage);
@@ -118,26 +132,8 @@ impl World {
         storage.set_retention((!keep_series).then_some(retention));
 
         let entry = entry(&scenario);
-        let mut traffic = scenario.traffic.clone();
-        if entry == Entry::NoRule {
-            traffic.rate = vec![RatePoint {
-                at: Span::ZERO,
-                per_second: 0.0,
-            }];
-        }
-        let grid = ScrapeGrid {
-            first: nanos(first_scrape),
-            interval: nanos(Timestamp::ZERO + scrape_interval),
-        };
-        let mut plan = PathPlan::new(
-            &traffic,
-            scenario.versions.values(),
-            &scenario.ingress,
-            entry == Entry::Recorded,
-        );
-        plan.scrapes = scenario.prometheus.service_monitor.then_some(grid);
-        plan.kills = containers_end(&scenario);
-        plan.counts_loads = load_tests::are_recorded(&scenario);
+        let plan = path_plan(&scenario, entry, &first_scrapes);
+        let fault_times = plan.service.clone();
 
         let mut world = World {
             seed,
@@ -165,7 +161,9 @@ impl World {
             on_path: BTreeMap::new(),
             endpoints: Endpoints::default(),
             storage,
-            exporter,
+            exporters,
+            faults: Faults::new(run_seed),
+            fault_times,
             rules,
             queries: QueryCache::new(options),
             query_latency: run_seed.stream(Purpose::ControlPlane, 0),
@@ -175,7 +173,7 @@ impl World {
             recorder: Recorder::default(),
             scenario,
         };
-        world.set_up(canary, first_scrape);
+        world.set_up(canary, &first_scrapes);
         world
     }
 
@@ -197,10 +195,12 @@ impl World {
                 self.advance_to(at);
                 let visible = !matches!(
                     event,
-                    Event::Scrape
+                    Event::Scrape(_)
                         | Event::Rules(_)
                         | Event::MetricsServer
                         | Event::WorkerPoll { .. }
+                        | Event::WorkerConditions { .. }
+                        | Event::Pace
                 );
                 self.handle(event);
                 if visible {
@@ -239,7 +239,7 @@ impl World {
     }
 
     /// Makes the objects, starts the target's pods as if they had long been running, and puts the first events in.
-    fn set_up(&mut self, mut canary: Canary, first_scrape: Timestamp) {
+    fn set_up(&mut self, mut canary: Canary, first_scrapes: &[Timestamp]) {
         let scenario = Arc::clone(&self.scenario);
         let manifests = &scenario.manifests;
         let mut deployment = manifests.deployment.clone();
@@ -275,13 +275,16 @@ impl World {
         self.find_running_pods();
 
         self.queue.push(Timestamp::ZERO, Event::Zero);
+        self.start_faults();
         for (index, event) in scenario.events.iter().enumerate() {
             self.queue
                 .push(Timestamp::ZERO + event.at, Event::Scenario(index));
         }
         self.queue.push(self.now, Event::Tick);
         if scenario.prometheus.service_monitor {
-            self.queue.push(first_scrape, Event::Scrape);
+            for (controller, at) in first_scrapes.iter().enumerate() {
+                self.queue.push(*at, Event::Scrape(controller));
+            }
         }
         self.rules.start(self.now, &mut self.queue);
         let reapply = self.pipeline.as_mut().map(|p| p.first_reapply(self.now));
@@ -300,13 +303,9 @@ impl World {
             Event::Scenario(index) => self.scenario_event(index),
             Event::Tick => self.tick(),
             Event::ControlLoop => self.start_job(),
-            Event::Scrape => {
-                let counters = self.path.scrape(nanos(now));
-                self.exporter.scrape(counters, &mut self.storage, now);
-                self.queue.push(
-                    now + self.scenario.prometheus.scrape_interval,
-                    Event::Scrape,
-                );
+            Event::Scrape(controller) => self.scrape(controller),
+            Event::Rules(index) if self.prometheus_is_down() => {
+                self.rules.skip(index, now, &mut self.queue);
             }
             Event::Rules(index) => {
                 self.rules
@@ -325,11 +324,18 @@ impl World {
             Event::Reapply => self.reapply(),
             Event::Terminate(tries) => self.terminate(tries),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
+            Event::WorkerConditions { worker, conditions } => {
+                self.path.set_conditions(worker, (*conditions).clone());
+            }
+            Event::Fault(index) => self.fault_turns(index),
+            Event::Pace => self.pace(),
             Event::MetricsServer => {
                 let (path, on_path) = (&self.path, &self.on_path);
                 let cpu = |pod: PodId| on_path.get(&pod).map(|index| path.cpu_ns(*index));
+                let memory = |pod: &Pod| self.kubelets.working_set(pod, now);
+                let pods = &self.workloads.pods;
                 self.autoscaling
-                    .sample(&self.workloads.pods, cpu, now, &mut self.queue);
+                    .sample(pods, cpu, memory, now, &mut self.queue);
             }
             Event::Hpa(index) => {
                 let written = self.autoscaling.reconcile(
@@ -344,6 +350,21 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Prometheus scrapes a controller, unless one of them is down. The request path's grid goes on all the same.
+    fn scrape(&mut self, controller: usize) {
+        let now = self.now;
+        let (down, fails) = (self.prometheus_is_down(), self.scrapes_fail());
+        let counters = self.path.scrape_controller(controller, nanos(now));
+        let exporter = &mut self.exporters[controller];
+        if fails && !down {
+            exporter.fail(&mut self.storage, now);
+        } else if !down {
+            exporter.scrape(counters, &mut self.storage, now);
+        }
+        let next = now + self.scenario.prometheus.scrape_interval;
+        self.queue.push(next, Event::Scrape(controller));
     }
 
     /// Takes down what the per-second table shows of the control plane.
@@ -480,7 +501,7 @@ impl World {
 }
 
 /// The provider in force: the scenario's, else the Canary's, else the controller's flag.
-pub(super) fn provider(scenario: &Scenario) -> Provider {
+pub fn provider(scenario: &Scenario) -> Provider {
     let canary = &scenario.manifests.canary;
     let named = || {
         Provider::parse(&canary.spec.provider)
@@ -493,7 +514,7 @@ pub(super) fn provider(scenario: &Scenario) -> Provider {
 }
 
 /// The analysis interval of a Canary.
-pub(super) fn interval(canary: &Canary) -> Span {
+pub fn interval(canary: &Canary) -> Span {
     canary
         .spec
         .analysis

@@ -2,8 +2,10 @@
 //!
 //! A failing seed is named in the message: `rollcast simulate scenarios/NAME.toml --seed SEED` shows the run.
 
+mod chaos;
 mod cluster;
 mod drills;
+mod ingress;
 mod load_tests;
 mod pipeline;
 mod scripts;

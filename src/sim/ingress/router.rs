@@ -11,9 +11,12 @@
 
 use rand_xoshiro::rand_core::Rng;
 
-use super::{Backend, Group, IngressPlan};
-use crate::scenario::Via;
-use crate::seed::{Purpose, RunSeed, Stream};
+use super::balance::Balancer;
+use super::choice::{Asked, Conditions, Rule, backend};
+use super::{Affinity, Backend, Group, IngressPlan};
+use crate::scenario::{RequestClass, Via};
+use crate::seed::{Purpose, RunSeed, Stream, split_mix};
+use crate::sim::clock::Tick;
 use crate::sim::service::{PodIx, Side};
 
 /// Entity of the stream that starts the rounds; the stream of requests is entity 0.
@@ -25,6 +28,25 @@ pub(crate) struct Router {
     endpoints: [Vec<Endpoint>; 2],
     starts: Stream,
     at_random: bool,
+    /// By worker: conditions of the canary Ingress; empty where nobody looks at them.
+    rules: Vec<Rule>,
+    balancer: Option<Balancer>,
+    affinity: Affinity,
+}
+
+/// Whose request it is, where that matters.
+#[derive(Debug)]
+pub(crate) struct Sender<'a> {
+    pub(crate) class: &'a RequestClass,
+    /// What the user's affinity cookie is bound to, for users who keep it.
+    pub(crate) cookie: Option<&'a mut Option<Bound>>,
+}
+
+/// What an affinity cookie stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    backend: Backend,
+    pod: PodIx,
 }
 
 /// An nginx worker.
@@ -65,10 +87,13 @@ impl Router {
             turn: [0; 2],
         };
         Router {
-            workers: vec![worker; plan.workers as usize],
+            workers: vec![worker; plan.all_workers() as usize],
             endpoints: [Vec::new(), Vec::new()],
             starts: seed.stream(Purpose::Routing, ROUND_STARTS),
             at_random: plan.via == Via::Service,
+            rules: Vec::new(),
+            balancer: Balancer::new(plan.balance),
+            affinity: plan.affinity,
         }
     }
 
@@ -79,6 +104,20 @@ impl Router {
     pub(crate) fn set_weight(&mut self, worker: u32, weight: u32) {
         self.workers[worker as usize].weight = weight;
         self.settle_weights();
+    }
+
+    /// Gives one worker the conditions of the canary Ingress. Only requests of a class can meet them.
+    pub(crate) fn set_conditions(&mut self, worker: u32, conditions: Conditions) {
+        let workers = self.workers.len();
+        self.rules.resize_with(workers, Rule::default);
+        self.rules[worker as usize] = Rule::new(conditions);
+    }
+
+    /// nginx reloads: each worker starts its rounds anew.
+    pub(crate) fn restart(&mut self) {
+        for backend in [Backend::Main, Backend::Alternative] {
+            self.start_rounds(backend as usize);
+        }
     }
 
     /// Takes a pod out of both backends.
@@ -124,8 +163,7 @@ impl Router {
         for ((draw, worker), endpoint) in draws.iter().zip(workers).zip(endpoints) {
             *worker = worker_of(*draw, count);
             let state = &mut states[*worker as usize];
-            let toss = (((draw >> 32) * 100) >> 32) as u32 + 1;
-            let backend = usize::from(toss <= state.effective);
+            let backend = usize::from(toss(*draw) <= state.effective);
             let list = lists[backend];
             let turn = state.turn[backend];
             let next = turn + 1;
@@ -142,10 +180,89 @@ impl Router {
         }
     }
 
-    /// The pod that a worker gives a request to that it has already sent to a backend; `None` if there is none left.
-    pub(crate) fn again(&mut self, worker: u32, backend: Backend) -> Option<Endpoint> {
+    /// Worker and pod of one request that arrives at `now`. Only while not [closed](Self::is_closed).
+    pub(crate) fn choose(
+        &mut self,
+        draw: u64,
+        sender: Option<Sender<'_>>,
+        now: Tick,
+    ) -> (u32, Endpoint) {
+        let Some(Sender { class, cookie }) = sender.filter(|_| !self.at_random) else {
+            if self.balancer.is_none() || self.at_random {
+                let (mut worker, mut endpoint) = ([0], [Endpoint::NONE]);
+                self.route(&[draw], &mut worker, &mut endpoint);
+                return (worker[0], endpoint[0]);
+            }
+            let worker = self.worker(draw);
+            let canary = toss(draw) <= self.workers[worker as usize].effective;
+            let backend = if canary {
+                Backend::Alternative
+            } else {
+                Backend::Main
+            };
+            let endpoint = self.pick(worker, backend, None, draw, now);
+            return (worker, endpoint.expect("an open backend has a pod"));
+        };
+        let worker = self.worker(draw);
+        let cookie = cookie.filter(|_| self.affinity != Affinity::None);
+        let bound = cookie.as_ref().and_then(|cookie| **cookie);
+        let plain = Rule::default();
+        let chosen = backend(
+            self.rules.get(worker as usize).unwrap_or(&plain),
+            self.workers[worker as usize].weight,
+            !self.endpoints[Backend::Alternative as usize].is_empty(),
+            Asked {
+                headers: &class.headers,
+                cookies: &class.cookies,
+                bound: bound.map(|bound| bound.backend),
+            },
+            toss(draw),
+        );
+        let known = bound
+            .filter(|bound| bound.backend == chosen)
+            .and_then(|bound| {
+                let list = &self.endpoints[chosen as usize];
+                list.iter()
+                    .find(|endpoint| endpoint.pod == bound.pod)
+                    .copied()
+            });
+        let endpoint = known
+            .or_else(|| self.pick(worker, chosen, None, draw, now))
+            .expect("an open backend has a pod");
+        if let Some(cookie) = cookie
+            && !(self.affinity == Affinity::Legacy && chosen == Backend::Alternative)
+        {
+            *cookie = Some(Bound {
+                backend: chosen,
+                pod: endpoint.pod,
+            });
+        }
+        (worker, endpoint)
+    }
+
+    /// An attempt at a pod that starts at `at` and is over at `end`, for whoever balances by that.
+    pub(crate) fn attempted(&mut self, pod: PodIx, at: Tick, end: Tick) {
+        if let Some(balancer) = &mut self.balancer {
+            balancer.attempted(pod, at, end);
+        }
+    }
+
+    /// The pod of a backend that a worker gives a request of `now` to; `None` if there is none. One that has been tried is
+    /// avoided by those who balance, not by those who take turns.
+    pub(crate) fn pick(
+        &mut self,
+        worker: u32,
+        backend: Backend,
+        tried: Option<PodIx>,
+        draw: u64,
+        now: Tick,
+    ) -> Option<Endpoint> {
         let backend = backend as usize;
         let list = &self.endpoints[backend];
+        if let Some(balancer) = &mut self.balancer {
+            let word = split_mix(draw);
+            return (!list.is_empty()).then(|| balancer.pick(list, tried, word, now));
+        }
         let turn = &mut self.workers[worker as usize].turn[backend];
         let endpoint = list.get(*turn as usize)?;
         *turn = (*turn + 1) % list.len() as u32;
@@ -165,12 +282,16 @@ impl Router {
         let changed = pods(&self.endpoints[backend]) != pods(&endpoints);
         self.endpoints[backend] = endpoints;
         if changed {
-            let count = self.endpoints[backend].len() as u64;
-            for worker in &mut self.workers {
-                let draw = self.starts.next_u64() >> 32;
-                worker.turn[backend] = ((draw * count) >> 32) as u32;
-            }
+            self.start_rounds(backend);
             self.settle_weights();
+        }
+    }
+
+    fn start_rounds(&mut self, backend: usize) {
+        let count = self.endpoints[backend].len() as u64;
+        for worker in &mut self.workers {
+            let draw = self.starts.next_u64() >> 32;
+            worker.turn[backend] = ((draw * count) >> 32) as u32;
         }
     }
 
@@ -186,4 +307,10 @@ impl Router {
 #[inline(always)]
 fn worker_of(draw: u64, workers: u64) -> u32 {
     ((u64::from(draw as u32) * workers) >> 32) as u32
+}
+
+/// The coin of a routing draw: a whole number from 1 to 100.
+#[inline(always)]
+fn toss(draw: u64) -> u32 {
+    (((draw >> 32) * 100) >> 32) as u32 + 1
 }

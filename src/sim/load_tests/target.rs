@@ -5,7 +5,7 @@
 //! header and the URL leads to an ingress controller by its name.
 
 use crate::engine::{Kind, ObjectRef};
-use crate::sim::routing::{Entry, entry_of};
+use crate::sim::routing::{Entry, entry_at};
 
 use super::hey::Hey;
 
@@ -37,7 +37,7 @@ pub(in crate::sim) fn target(
     if let Some(service) = service(&hey.url_host, own).filter(services) {
         return Target::Service(service);
     }
-    let entry = entry_of(hey.host(), ingress_hosts);
+    let entry = entry_at(hey.host(), ingress_hosts);
     let named: Vec<Option<&str>> = ingress_hosts
         .iter()
         .copied()
@@ -45,7 +45,7 @@ pub(in crate::sim) fn target(
         .collect();
     let leads_there = hey.url_host.contains("ingress")
         || hey.url_host.contains("nginx")
-        || entry_of(&hey.url_host, &named) != Entry::NoRule;
+        || entry_at(&hey.url_host, &named) != Entry::NoRule;
     // A Host header that stands literally in a rule would hardly be sent anywhere else.
     if entry == Entry::Recorded || entry == Entry::Unrecorded && leads_there {
         return Target::Ingress {

@@ -13,14 +13,15 @@ use std::collections::BinaryHeap;
 
 use rand_xoshiro::rand_core::Rng;
 
-use super::RequestPath;
 use super::attempts::{Attempt, Origin};
 use super::latency::{LATENCY_BUCKETS, bucket, quantile_ms};
+use super::ordered::unanswered;
 use super::seconds::Seen;
+use super::{ClassIx, RequestPath};
 use crate::record::RequestTotals;
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::sim::clock::{MILLISECOND, NEVER, Nanos, Tick, moment, tick};
-use crate::sim::ingress::{Backend, Endpoint, Record, Status};
+use crate::sim::ingress::{Backend, Endpoint};
 use crate::sim::service::{PodIx, Side};
 
 /// From an answer to the worker's next request, where no rate makes it wait.
@@ -350,6 +351,8 @@ impl RequestPath {
                     fault,
                     side: endpoint.side,
                     seen: None,
+                    class: ClassIx::default(),
+                    client: None,
                     origin: Origin::Load(sent),
                 }),
                 None => self.refuse_load(due.at, sent, routing),
@@ -360,14 +363,8 @@ impl RequestPath {
     /// Nobody answers: the ingress says so, and at a Service the connection is refused.
     fn refuse_load(&mut self, at: Tick, sent: Sent, draw: u64) {
         if sent.recorded {
-            self.recorder.record_one(&Record {
-                worker: self.router.worker(draw),
-                group: 0,
-                status: Status::Unavailable,
-                arrival: at,
-                completion: at,
-                upstream: false,
-            });
+            let worker = self.router.worker(draw);
+            self.recorders.record_one(&unanswered(worker, 0, at));
         }
         let seen = Seen {
             failed: true,
