@@ -292,9 +292,12 @@ impl Generator {
             "without (status) ",
             "without (pod, instance, le) ",
         ]);
-        // Of equal values the order of the series decides, which that of what is inside must not blur.
+        // Of equal values the order of the series decides. A selector's is the storage's; over a range that of anything
+        // computed is a Go map's (`promql/engine.go: rangeEval`), another one each time.
         let inner = match name {
-            "topk" | "bottomk" => format!("drawn_total * {}", self.pick(&["1", "-1", "0.5"])),
+            "topk" | "bottomk" => {
+                format!("drawn_total{}", self.pick(&["", " offset 10s", " @ end()"]))
+            }
             "count_values" => format!("round({}, 0.5)", self.vector(0)),
             _ => self.vector(1),
         };
