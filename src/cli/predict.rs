@@ -16,14 +16,14 @@ use crate::diagnostic::Diagnostic;
 use crate::report::files::File;
 use crate::report::text::Palette;
 use crate::report::{forecast as shown, write};
-use crate::scenario::{self, Override, Scenario};
+use crate::scenario::{self, Scenario};
 use crate::sim;
 use crate::study::forecast::{self, Forecast, Objective, Subject, Tail};
-use crate::study::monte_carlo::{self, Batch, Run};
+use crate::study::monte_carlo::{self, Batch, Run, Threads};
 use crate::study::shard::{Part, SHARD_VERSION, Shard};
 use crate::time::Span;
 
-use super::simulate::{Assignment, assignment, default_directory};
+use super::simulate::{Assignment, assignment, default_directory, overrides, with_rules};
 use super::{Format, RulesArg, interrupt};
 
 /// Arguments of `predict`.
@@ -177,16 +177,8 @@ pub(super) fn print(
 }
 
 fn load(args: &Predict) -> Result<Scenario, Diagnostic> {
-    let rules = args.rules.map(|rules| Override {
-        key: "rules".to_owned(),
-        value: Rules::from(rules).as_str().to_owned(),
-    });
-    let set = args.set.iter().map(|set| Override {
-        key: set.key.clone(),
-        value: set.value.clone(),
-    });
-    let overrides: Vec<Override> = set.chain(rules).collect();
-    let mut scenario = scenario::load(&args.scenario, &overrides)?;
+    let set = with_rules(&args.set, args.rules.map(Rules::from));
+    let mut scenario = scenario::load(&args.scenario, &overrides(&set))?;
     scenario.run.seed = args.seed.unwrap_or(scenario.run.seed);
     Ok(scenario)
 }
@@ -220,8 +212,9 @@ fn all(
     indices: std::ops::Range<u64>,
     stop: &AtomicBool,
 ) -> anyhow::Result<Vec<Run>> {
+    let threads = Threads::start(args.threads)?;
     let bar = bar(Some(indices.end - indices.start));
-    let runs = batch(args, scenario, indices, stop, &bar)?;
+    let runs = batch(&threads, scenario, indices, stop, &bar);
     bar.finish_and_clear();
     Ok(runs)
 }
@@ -233,13 +226,14 @@ fn until(
     width: f64,
     stop: &AtomicBool,
 ) -> anyhow::Result<(u64, Vec<Run>)> {
+    let threads = Threads::start(args.threads)?;
     let bar = bar(None);
     let mut runs: Vec<Run> = Vec::new();
     loop {
         let done = runs.len() as u64;
         // Batches grow with what is there, so that the looks stay few; their sizes depend on nothing else.
         let next = (done + FIRST_BATCH.max(done / 8)).min(MOST_RUNS);
-        runs.extend(batch(args, scenario, done..next, stop, &bar)?);
+        runs.extend(batch(&threads, scenario, done..next, stop, &bar));
         let planned = next;
         let widest = forecast::widest(&runs);
         bar.set_message(format!("widest interval {widest:.4}"));
@@ -251,21 +245,21 @@ fn until(
 }
 
 fn batch(
-    args: &Predict,
+    threads: &Threads,
     scenario: &Arc<Scenario>,
     indices: std::ops::Range<u64>,
     stop: &AtomicBool,
     bar: &ProgressBar,
-) -> anyhow::Result<Vec<Run>> {
+) -> Vec<Run> {
     let seeds: Vec<u64> = indices
         .map(|index| monte_carlo::seed(scenario, index))
         .collect();
     let batch = Batch {
-        threads: args.threads.unwrap_or(0),
+        threads,
         stop,
         done: &|| bar.inc(1),
     };
-    Ok(batch.run(scenario, &seeds)?)
+    batch.run(scenario, &seeds)
 }
 
 fn shard(

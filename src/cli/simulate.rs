@@ -135,6 +135,15 @@ pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
     })
 }
 
+/// Assignments, and the rules, where they were asked for, as the last of them.
+pub(super) fn with_rules(set: &[Assignment], rules: Option<Rules>) -> Vec<Assignment> {
+    let rules = rules.map(|rules| Assignment {
+        key: "rules".to_owned(),
+        value: rules.as_str().to_owned(),
+    });
+    set.iter().cloned().chain(rules).collect()
+}
+
 /// Assignments as the library takes them.
 pub(super) fn overrides(set: &[Assignment]) -> Vec<Override> {
     let set = set.iter();
@@ -171,14 +180,9 @@ pub fn run(
 }
 
 fn request(args: &Simulate, source: &Source, rules: Option<Rules>) -> Request {
-    let mut set = args.set.clone();
-    set.extend(rules.map(|rules| Assignment {
-        key: "rules".to_owned(),
-        value: rules.as_str().to_owned(),
-    }));
     Request {
         source: source.clone(),
-        set,
+        set: with_rules(&args.set, rules),
         seed: args.seed,
         series: args.series,
     }

@@ -77,12 +77,26 @@ pub fn run(scenario: &Arc<Scenario>, seed: u64) -> Run {
 
 /// How runs are spread and watched.
 pub struct Batch<'a> {
-    /// Threads; 0 for one a core.
-    pub threads: usize,
+    /// Where they run.
+    pub threads: &'a Threads,
     /// Asked before each run: `true` ends the batch early.
     pub stop: &'a AtomicBool,
     /// Told after each run, on whatever thread.
     pub done: &'a (dyn Fn() + Sync),
+}
+
+/// Threads that runs are spread over, started once for all batches.
+#[derive(Debug)]
+pub struct Threads(rayon::ThreadPool);
+
+impl Threads {
+    /// So many; `None` is one a core.
+    pub fn start(threads: Option<usize>) -> Result<Threads, NoThreads> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.unwrap_or(0))
+            .build()?;
+        Ok(Threads(pool))
+    }
 }
 
 /// Threads could not be started.
@@ -92,10 +106,7 @@ pub struct NoThreads(#[from] rayon::ThreadPoolBuildError);
 
 impl Batch<'_> {
     /// Runs these seeds; those before the first that was not run where it was ended early.
-    pub fn run(&self, scenario: &Arc<Scenario>, seeds: &[u64]) -> Result<Vec<Run>, NoThreads> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
-            .build()?;
+    pub fn run(&self, scenario: &Arc<Scenario>, seeds: &[u64]) -> Vec<Run> {
         let one = |seed: &u64| {
             if self.stop.load(Ordering::Relaxed) {
                 return None;
@@ -105,11 +116,11 @@ impl Batch<'_> {
             Some(run)
         };
         // One seed at a time to a thread: runs differ in length, and each is long against the handing out.
-        let runs: Vec<Option<Run>> = pool.install(|| {
+        let runs: Vec<Option<Run>> = self.threads.0.install(|| {
             let seeds = seeds.par_iter().with_max_len(1);
             seeds.map(one).collect()
         });
-        Ok(runs.into_iter().map_while(|run| run).collect())
+        runs.into_iter().map_while(|run| run).collect()
     }
 }
 
