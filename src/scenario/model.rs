@@ -353,6 +353,14 @@ pub struct Memory {
     pub leak_bytes_per_second: u64,
 }
 
+impl Memory {
+    /// That of a container of which nothing was said.
+    pub const DEFAULT: Memory = Memory {
+        base_bytes: 64 << 20,
+        leak_bytes_per_second: 0,
+    };
+}
+
 /// What pulling an image takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -32,12 +32,6 @@ const REFUSAL: Span = Span::from_secs(1);
 /// The longest until a kubelet notices that a container has ended.
 const RELIST_MS: i64 = 1000;
 
-/// A container of which nothing was said.
-const MEMORY: Memory = Memory {
-    base_bytes: 64 << 20,
-    leak_bytes_per_second: 0,
-};
-
 /// From a pod's deletion until its kubelet acts.
 const NOTICE: Span = Span::from_millis(50);
 
@@ -207,7 +201,7 @@ impl Kubelets {
                         _ => Pull::Present,
                     },
                     image_pull_fails_until: version.course.image_pull_fails_until,
-                    memory: version.course.memory.unwrap_or(MEMORY).into(),
+                    memory: version.course.memory.unwrap_or(Memory::DEFAULT).into(),
                     boot,
                     never_ready: version.course.never_ready,
                     crash_after,

@@ -20,8 +20,6 @@ const SERVICE_TIME: Distribution = Distribution::Lognormal {
 };
 const CONCURRENCY: u32 = 8;
 const CPU_PER_REQUEST_NS: u64 = 5_000_000;
-/// Working set of a version that says only what it leaks.
-const MEMORY_BYTES: u64 = 64 << 20;
 const STARTUP: Distribution = Distribution::Lognormal {
     median_ns: 4_000_000_000,
     sigma: 0.4,
@@ -411,7 +409,7 @@ fn filled(said: Said) -> Version {
             image_pull_fails_until: said.image_pull_fails_until,
             memory: (said.memory_bytes.is_some() || said.memory_leak_bytes.is_some()).then(|| {
                 Memory {
-                    base_bytes: said.memory_bytes.unwrap_or(MEMORY_BYTES),
+                    base_bytes: said.memory_bytes.unwrap_or(Memory::DEFAULT.base_bytes),
                     leak_bytes_per_second: said.memory_leak_bytes.unwrap_or(0),
                 }
             }),

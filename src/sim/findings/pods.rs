@@ -2,6 +2,7 @@
 
 use super::{Case, finding};
 use crate::record::{Finding, Outcome};
+use crate::scenario::ImagePull;
 use crate::sim::kubelets::Trouble;
 use crate::time::{Span, Timestamp};
 
@@ -10,7 +11,9 @@ pub(super) fn image_pull(case: &Case<'_>) -> Option<Finding> {
     let trouble = case.troubles.iter().find(|t| t.failed_pulls > 0)?;
     let version = &case.scenario.versions[&trouble.version];
     let image = version.image.as_deref().unwrap_or("of the manifest");
-    let (what, cure) = match version.course.image_pull_fails_until {
+    let course = &version.course;
+    let comes = course.image_pull != Some(ImagePull::Fails);
+    let (what, cure) = match course.image_pull_fails_until.filter(|_| comes) {
         Some(_) => (
             "ran late",
             "The longer a registry is down, the longer after its return the next attempt comes.",
