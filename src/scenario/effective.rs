@@ -1,6 +1,7 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
 mod events;
+mod metrics;
 mod nodes;
 mod pipeline;
 mod traffic;
@@ -57,6 +58,8 @@ pub(super) fn effective(
     let ingress = reading.ingress(&file)?;
     let cluster = reading.cluster(&file)?;
     let versions = reading.versions(&file)?;
+    let metrics = reading.metrics(&file)?;
+    prometheus.series = reading.series(&file, &versions)?;
     let initial_version = reading.initial_version(&file, &versions)?;
     let pipeline = reading.pipeline(&file)?;
     let mut events = reading.events(&file, &versions, horizon)?;
@@ -77,6 +80,8 @@ pub(super) fn effective(
     reading.distinct(&used, &versions, &manifests.deployment.spec.template)?;
     reading.pod_fits(&cluster, &manifests.deployment)?;
     let provider = reading.provider(&file, &manifests)?;
+    let exports = !metrics.is_empty() || prometheus.series.iter().any(|s| !s.own_target);
+    prometheus.pod_discovery = reading.pod_discovery(&file, exports);
     let run = Run {
         seed: file.run.seed.unwrap_or(1),
         horizon,
@@ -99,6 +104,7 @@ pub(super) fn effective(
         prometheus,
         cluster,
         versions,
+        metrics,
         initial_version,
         pipeline,
         events,
@@ -229,6 +235,8 @@ impl Reading<'_> {
             honor_labels: keys.honor_labels.unwrap_or(false),
             service_monitor: keys.service_monitor.unwrap_or(true),
             query_latency: self.delay("prometheus.query_latency", keys.query_latency, 20)?,
+            pod_discovery: None,
+            series: Vec::new(),
         })
     }
 

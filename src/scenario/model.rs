@@ -1,6 +1,8 @@
 //! The effective scenario, as data. Times are [`Span`]s from the scenario's zero, service times whole nanoseconds,
 //! rates requests per second, ratios fractions.
 
+mod metrics;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -13,6 +15,8 @@ use crate::k8s::{
     ConfigMap, Deployment, HorizontalPodAutoscaler, HttpRoute, Ingress, Secret, Service,
 };
 use crate::time::Span;
+
+pub use metrics::{PodDiscovery, SyntheticKind, SyntheticSeries, Terms, VersionMetrics};
 
 /// One rollout to simulate.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +43,9 @@ pub struct Scenario {
     pub cluster: ClusterTiming,
     /// The workload behind each pod template, by version name.
     pub versions: BTreeMap<String, Version>,
+    /// What the pods of a version export, by version name; a version that is not here exports nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, VersionMetrics>,
     /// The version that runs before the first push.
     pub initial_version: String,
     /// From a commit to the cluster.
@@ -160,6 +167,12 @@ pub struct Prometheus {
     /// Recording rules: the scenario's, then those of PrometheusRule manifests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rule_groups: Vec<RuleGroup>,
+    /// How pods are found; `None`: nothing scrapes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_discovery: Option<PodDiscovery>,
+    /// Series that the scenario makes up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SyntheticSeries>,
 }
 
 /// Recording rules that are evaluated together, one after the other.

@@ -3,6 +3,8 @@
 //! These types are what the file is read into and what its JSON Schema is made from. They hold what was said and nothing else;
 //! `effective` fills in what was not. The comments on fields are the users' documentation.
 
+pub(super) mod metrics;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -10,9 +12,10 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::model::{Arrivals, Attribution, Via};
+use super::model::{Arrivals, Attribution, PodDiscovery, Via};
 use super::units::{FineTime, Fraction, Rate, Time};
 use crate::canary::{Provider, Rules};
+use metrics::{MetricsKeys, SeriesKeys};
 
 /// A scenario of rollcast: one rollout to simulate.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -216,6 +219,10 @@ pub(super) struct PrometheusKeys {
     pub(super) query_latency: Option<Time>,
     /// Recording rules, besides those of PrometheusRule manifests. Rules of one interval are evaluated together, in this order, and see what those before them recorded.
     pub(super) rules: Vec<RuleKeys>,
+    /// How pods are found, which decides the labels of their series: `annotations` (default where a version has `metrics`) as the Prometheus of Flagger's chart does it, `pod-monitor` or `service-monitor` as the Prometheus Operator does, `none`.
+    pub(super) pod_discovery: Option<PodDiscovery>,
+    /// Series of your own, exported by pods or by a target beside them.
+    pub(super) series: Vec<SeriesKeys>,
 }
 
 /// `[[prometheus.rules]]`: a query whose answer becomes series.
@@ -303,6 +310,8 @@ pub(super) struct VersionKeys {
     pub(super) image: Option<String>,
     /// Environment variables of the first container, over the manifest's. `FAIL_RATE` is the share of requests the workload fails on purpose.
     pub(super) env: BTreeMap<String, String>,
+    /// What its pods export of the requests they answer. Default: nothing.
+    pub(super) metrics: Option<MetricsKeys>,
     /// How long the image takes to pull, before anything else starts: a time, a distribution, or "fails" for an image that does not exist. A node pulls an image once. Default: it is there.
     pub(super) image_pull: Option<ImagePullKeys>,
     /// From a container's start to its first good answer to a probe. Where it is given, the template's startup, readiness and liveness probes decide when a pod is ready or killed, and `startup` plays no part.

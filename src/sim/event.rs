@@ -16,6 +16,10 @@ pub(super) enum Event {
     ControlLoop,
     /// Prometheus scrapes the ingress controller.
     Scrape,
+    /// Prometheus scrapes a pod.
+    PodScrape(PodId),
+    /// Prometheus scrapes the process beside the cluster.
+    OwnScrape,
     /// Prometheus evaluates the n-th group of recording rules.
     Rules(usize),
     /// The Deployment controller looks at its Deployments.

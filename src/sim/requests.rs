@@ -26,6 +26,7 @@ use seconds::SecondLog;
 
 use crate::record::{Latency, RequestTotals};
 use crate::seed::RunSeed;
+use crate::sim::application::AppCounters;
 use crate::sim::clock::{Nanos, Tick, tick};
 use crate::sim::ingress::{Backend, Counters, Endpoint, Group, Record, Recorder, Router, Status};
 use crate::sim::service::{PodIx, PodSpec, Pods, Side, Slowdown};
@@ -40,6 +41,7 @@ pub struct RequestPath {
     recorder: Recorder,
     seconds: SecondLog,
     attempts: Attempts,
+    pub(super) applications: AppCounters,
     now: Tick,
 }
 
@@ -60,6 +62,7 @@ impl RequestPath {
                 plan.patience,
                 plan.kills,
             ),
+            applications: AppCounters::default(),
             now,
         }
     }
@@ -226,6 +229,12 @@ impl RequestPath {
             let longest = self
                 .pods
                 .queue(&batch.endpoint[..n], arrival, &mut batch.time[..n]);
+            self.applications.count(
+                &batch.endpoint[..n],
+                &batch.failed[..n],
+                arrival,
+                &batch.time[..n],
+            );
             if longest > self.attempts.limit() || self.attempts.remembers() {
                 self.answer_singly(taken.clone());
             } else {

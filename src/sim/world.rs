@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
+use super::application::Targets;
 use super::autoscaling::Autoscaling;
 use super::clock::nanos;
 use super::driver::{Desk, QueryCache};
@@ -70,6 +71,9 @@ pub struct World {
     pub(super) endpoints: Endpoints,
     pub(super) storage: Storage,
     exporter: IngressExporter,
+    pub(super) targets: Targets,
+    /// Versions whose requests the process beside the cluster counts, by their numbers.
+    pub(super) counted_beside: Vec<bool>,
     pub(super) rules: Rules,
     pub(super) queries: QueryCache,
     pub(super) query_latency: Stream,
@@ -107,8 +111,13 @@ impl World {
         let first_scrape = next_on_grid(now + Span::from_millis(1), scrape_interval, scrape_phase);
 
         let mut storage = Storage::new();
-        let texts: Vec<&str> = query_texts(&scenario).collect();
+        let texts: Vec<&str> = query_texts(&scenario, provider).collect();
         let exporter = IngressExporter::new(&scenario, &texts, keep_series, &mut storage);
+        let targets = Targets::new(&scenario, &texts, keep_series, run_seed);
+        let beside = targets.own_versions();
+        let counted_beside = (scenario.versions.keys())
+            .map(|version| beside.contains(version))
+            .collect();
         let options = promql_options(&scenario.prometheus.version);
         let groups = &scenario.prometheus.rule_groups;
         let rules = Rules::new(groups, &options, run_seed, &mut storage);
@@ -162,6 +171,8 @@ impl World {
             endpoints: Endpoints::default(),
             storage,
             exporter,
+            targets,
+            counted_beside,
             rules,
             queries: QueryCache::new(options),
             query_latency: run_seed.stream(Purpose::ControlPlane, 0),
@@ -194,6 +205,8 @@ impl World {
                 let visible = !matches!(
                     event,
                     Event::Scrape
+                        | Event::PodScrape(_)
+                        | Event::OwnScrape
                         | Event::Rules(_)
                         | Event::MetricsServer
                         | Event::WorkerPoll { .. }
@@ -268,6 +281,13 @@ impl World {
             .chain(manifests.secrets.iter().cloned().map(Object::from));
         objects.for_each(|object| self.cluster.apply(object));
 
+        if let Some(first) = self.targets.start_own(&mut self.storage, self.now) {
+            let interval = Timestamp::ZERO + scenario.prometheus.scrape_interval;
+            self.path
+                .applications
+                .watch_own(nanos(first), nanos(interval));
+            self.queue.push(first, Event::OwnScrape);
+        }
         self.find_running_pods();
 
         self.queue.push(Timestamp::ZERO, Event::Zero);
@@ -304,6 +324,13 @@ impl World {
                     Event::Scrape,
                 );
             }
+            Event::PodScrape(pod) => self.scrape_pod(pod),
+            Event::OwnScrape => {
+                let counters = self.path.applications.scrape_own(nanos(now));
+                let counters = counters.copied().unwrap_or_default();
+                let next = self.targets.scrape_own(&counters, &mut self.storage, now);
+                self.queue.push(next, Event::OwnScrape);
+            }
             Event::Rules(index) => {
                 self.rules
                     .evaluate(index, &mut self.storage, now, &mut self.queue);
@@ -339,6 +366,22 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Prometheus scrapes a pod, if it is still there.
+    fn scrape_pod(&mut self, pod: PodId) {
+        let now = self.now;
+        let Some(process) = self.targets.process(pod) else {
+            return;
+        };
+        let counters = process.and_then(|process| {
+            let counters = self.path.applications.scrape(process, nanos(now));
+            counters.copied()
+        });
+        let next = self
+            .targets
+            .scrape(pod, counters.as_ref(), &mut self.storage, now);
+        self.queue.push(next, Event::PodScrape(pod));
     }
 
     /// Takes down what the per-second table shows of the control plane.
@@ -517,8 +560,17 @@ fn promql_options(version: &str) -> promql::Options {
     }
 }
 
-/// Every query text that the Canary can ask, templates unrendered, that a rule asks, and Flagger's builtin ones for nginx.
-fn query_texts(scenario: &Scenario) -> impl Iterator<Item = &str> {
+/// Every query text that the Canary can ask, templates unrendered, that a rule asks, and what Flagger's builtin ones name.
+fn query_texts(scenario: &Scenario, provider: Provider) -> impl Iterator<Item = &str> {
+    let builtin: &[&str] = match provider {
+        Provider::Nginx => &[
+            "nginx_ingress_controller_requests",
+            "nginx_ingress_controller_response_duration_seconds",
+        ],
+        Provider::Kubernetes | Provider::GatewayApiV1 | Provider::PodScaling => {
+            &["http_request_duration_seconds"]
+        }
+    };
     let manifests = &scenario.manifests;
     let inline = manifests
         .canary
@@ -534,8 +586,5 @@ fn query_texts(scenario: &Scenario) -> impl Iterator<Item = &str> {
         .map(|template| template.spec.query.as_str()))
     .chain(inline.map(|metric| metric.query.as_str()))
     .chain(recorded.map(|rule| rule.expr.as_str()))
-    .chain([
-        "nginx_ingress_controller_requests",
-        "nginx_ingress_controller_response_duration_seconds",
-    ])
+    .chain(builtin.iter().copied())
 }

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod drills;
+mod metrics;
 mod pipeline;
 mod scripts;
 mod stories;

@@ -268,6 +268,8 @@ impl RequestPath {
             &mut time,
         );
         self.pods.queue(&endpoint, &[attempt.at], &mut time);
+        self.applications
+            .count(&endpoint, &failed, &[attempt.at], &time);
         self.expect(attempt, time[0], failed[0]);
     }
 
