@@ -1,6 +1,7 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
 mod events;
+mod gateway;
 mod metrics;
 mod nodes;
 mod pipeline;
@@ -58,13 +59,13 @@ pub(super) fn effective(
     let ingress = reading.ingress(&file)?;
     let cluster = reading.cluster(&file)?;
     let versions = reading.versions(&file)?;
-    let metrics = reading.metrics(&file)?;
+    let mut metrics = reading.metrics(&file)?;
     prometheus.series = reading.series(&file, &versions)?;
     let initial_version = reading.initial_version(&file, &versions)?;
     let pipeline = reading.pipeline(&file)?;
     let mut events = reading.events(&file, &versions, horizon)?;
     let expect = reading.expect(&file)?;
-    let manifests = manifests()?;
+    let mut manifests = manifests()?;
     reading.edits(&mut events, &manifests)?;
     let webhooks = reading.webhooks(&file, &events, &manifests, horizon)?;
     let given = manifests.documents.iter();
@@ -80,6 +81,7 @@ pub(super) fn effective(
     reading.distinct(&used, &versions, &manifests.deployment.spec.template)?;
     reading.pod_fits(&cluster, &manifests.deployment)?;
     let provider = reading.provider(&file, &manifests)?;
+    let gateway = reading.gateway(&file, provider, &mut manifests, &mut metrics, &versions)?;
     let exports = !metrics.is_empty() || prometheus.series.iter().any(|s| !s.own_target);
     prometheus.pod_discovery = reading.pod_discovery(&file, exports);
     let run = Run {
@@ -101,6 +103,7 @@ pub(super) fn effective(
         },
         traffic,
         ingress,
+        gateway,
         prometheus,
         cluster,
         versions,

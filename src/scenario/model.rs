@@ -37,6 +37,9 @@ pub struct Scenario {
     pub traffic: Traffic,
     /// The ingress controller.
     pub ingress: IngressController,
+    /// The Gateway; `None` where the provider is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Gateway>,
     /// Who measures.
     pub prometheus: Prometheus,
     /// How pods and controllers behave, beyond what the manifests say.
@@ -149,6 +152,15 @@ pub enum Attribution {
     Shared,
     /// The runbook's assumption: the ingress that the queries name carries the canary's requests alone.
     Canary,
+}
+
+/// `[gateway]`: the data plane behind the HTTPRoute.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gateway {
+    /// Longest time from a change of the route until the Gateway goes by it; uniform from 0.
+    pub programming_delay: Span,
+    /// Share of the requests that carry what an A/B analysis asks for.
+    pub matching: f64,
 }
 
 /// `[prometheus]`.

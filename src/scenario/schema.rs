@@ -3,6 +3,7 @@
 //! These types are what the file is read into and what its JSON Schema is made from. They hold what was said and nothing else;
 //! `effective` fills in what was not. The comments on fields are the users' documentation.
 
+pub(super) mod gateway;
 pub(super) mod metrics;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use super::model::{Arrivals, Attribution, PodDiscovery, Via};
 use super::units::{FineTime, Fraction, Rate, Time};
 use crate::canary::{Provider, Rules};
+use gateway::GatewayKeys;
 use metrics::{MetricsKeys, SeriesKeys};
 
 /// A scenario of rollcast: one rollout to simulate.
@@ -42,6 +44,8 @@ pub(super) struct File {
     pub(super) traffic: TrafficKeys,
     /// The ingress controller.
     pub(super) ingress: IngressKeys,
+    /// The Gateway, where the provider is `gatewayapi:v1`.
+    pub(super) gateway: GatewayKeys,
     /// Prometheus.
     pub(super) prometheus: PrometheusKeys,
     /// Timing of pods and controllers.

@@ -47,6 +47,13 @@ pub(super) enum Event {
         /// The weight that the controller had synced.
         weight: u32,
     },
+    /// The Gateway goes by a generation of the HTTPRoute from now on.
+    RouteProgrammed {
+        /// The generation.
+        generation: i64,
+        /// The canary's share of the requests, in millionths.
+        share: u32,
+    },
     /// metrics-server asks the kubelets.
     MetricsServer,
     /// The pipeline's Kustomization applies the n-th commit.

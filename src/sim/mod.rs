@@ -17,6 +17,7 @@ mod event;
 mod exporter;
 mod findings;
 mod finish;
+mod gateway;
 pub mod hpa;
 pub mod ingress;
 mod kubelets;

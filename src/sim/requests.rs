@@ -120,6 +120,11 @@ impl RequestPath {
         self.router.set_weight(worker, weight);
     }
 
+    /// Gives the one proxy of a Gateway a canary share: 2^32 is all requests.
+    pub(super) fn set_share(&mut self, share: u64) {
+        self.router.set_share(0, share);
+    }
+
     /// Serves all requests that arrive before `until`; none if that is over.
     pub fn advance(&mut self, until: Nanos) {
         let until = tick(until).max(self.now);
@@ -129,7 +134,7 @@ impl RequestPath {
                 .min(self.attempts.next());
             if self.router.is_closed() {
                 self.refuse(stop);
-            } else if self.attempts.dead_endpoints {
+            } else if self.attempts.dead_endpoints || self.router.may_refuse() {
                 self.serve_singly(stop);
             } else {
                 self.serve(stop);
@@ -254,20 +259,24 @@ impl RequestPath {
             let taken = self.block.take(until);
             for request in taken.clone() {
                 let worker = self.router.worker(self.block.routing[request]);
-                let arrival = self.block.arrival[request];
-                self.recorder.record_one(&Record {
-                    worker,
-                    group: 0,
-                    status: Status::Unavailable,
-                    arrival,
-                    completion: arrival,
-                    upstream: false,
-                });
+                self.refuse_one(worker, self.block.arrival[request]);
             }
-            self.seconds.refuse(taken.len() as u32);
             if taken.end < block::LENGTH {
                 return;
             }
         }
+    }
+
+    /// Answers one request with 503.
+    fn refuse_one(&mut self, worker: u32, arrival: Tick) {
+        self.recorder.record_one(&Record {
+            worker,
+            group: 0,
+            status: Status::Unavailable,
+            arrival,
+            completion: arrival,
+            upstream: false,
+        });
+        self.seconds.refuse(1);
     }
 }

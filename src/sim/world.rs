@@ -18,7 +18,8 @@ use super::clock::nanos;
 use super::driver::{Desk, QueryCache};
 use super::event::Event;
 use super::exporter::IngressExporter;
-use super::ingress::{Backend, Group, ScrapeGrid};
+use super::gateway;
+use super::ingress::{Backend, Group, IngressPlan, ScrapeGrid};
 use super::kubelets::{Kubelets, containers_end};
 use super::pipeline::Pipeline;
 use super::pods::{Pod, PodId};
@@ -142,6 +143,9 @@ impl World {
             &scenario.ingress,
             entry == Entry::Recorded,
         );
+        if scenario.gateway.is_some() {
+            plan.ingress = IngressPlan::gateway(traffic.via);
+        }
         plan.scrapes = scenario.prometheus.service_monitor.then_some(grid);
         plan.kills = containers_end(&scenario);
 
@@ -347,6 +351,9 @@ impl World {
             Event::CommitApplied(index) => self.commit_applied(index),
             Event::Reapply => self.reapply(),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
+            Event::RouteProgrammed { generation, share } => {
+                self.route_programmed(generation, share)
+            }
             Event::MetricsServer => {
                 let (path, on_path) = (&self.path, &self.on_path);
                 let cpu = |pod: PodId| on_path.get(&pod).map(|index| path.cpu_ns(*index));
@@ -365,6 +372,15 @@ impl World {
                     self.workloads.look(now + WATCH_DELAY, &mut self.queue);
                 }
             }
+        }
+    }
+
+    /// The Gateway goes by the HTTPRoute, and says so in its status.
+    fn route_programmed(&mut self, generation: i64, share: u32) {
+        self.path
+            .set_share((u64::from(share) << 32).div_ceil(u64::from(gateway::ALL)));
+        if let Some(Object::HttpRoute(route)) = self.cluster.get_mut(&self.routing.route()) {
+            route.status = gateway::accepted(&route.spec, generation);
         }
     }
 
@@ -469,6 +485,8 @@ impl World {
         self.workloads.look(self.now + WATCH_DELAY, &mut self.queue);
         self.routing
             .sync_weight(&self.cluster, self.now, &mut self.queue);
+        self.routing
+            .sync_route(&self.cluster, self.now, &mut self.queue);
         self.autoscaling
             .discover(&self.cluster, true, self.now, &mut self.queue);
         self.refresh_endpoints();

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod drills;
+mod gateway;
 mod metrics;
 mod pipeline;
 mod scripts;

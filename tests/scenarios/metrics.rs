@@ -12,7 +12,7 @@ use rollcast::tsdb::{Queryable, Storage};
 use crate::{checks, load, run};
 
 /// A scenario with keys set over it.
-fn set(name: &str, keys: &[(&str, &str)]) -> Scenario {
+pub(crate) fn set(name: &str, keys: &[(&str, &str)]) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.toml"));
     let overrides: Vec<Override> = keys
         .iter()
@@ -121,7 +121,7 @@ fn pods_and_ingress_count_the_same_requests() {
     let scenario = set(
         "pod-metrics",
         &[
-            ("versions.v2.env.FAIL_RATE", "\"0.0\""),
+            ("versions.v2.env.FAIL_RATE", "\"0.001\""),
             ("run.horizon", "2m"),
         ],
     );

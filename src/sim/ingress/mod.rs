@@ -32,6 +32,8 @@ pub struct IngressPlan {
     pub read_timeout: Option<Nanos>,
     /// Attempts in all, the first included (`proxy-next-upstream-tries`).
     pub tries: u32,
+    /// Whether requests for a backend without endpoints go to the main one, as under nginx, or are refused.
+    pub falls_back: bool,
 }
 
 impl IngressPlan {
@@ -46,6 +48,21 @@ impl IngressPlan {
             records: records && passed,
             read_timeout: passed.then_some(60 * SECOND),
             tries: if passed { 3 } else { 1 },
+            falls_back: true,
+        }
+    }
+
+    /// A Gateway in its place: one proxy, which counts nothing that a check asks for, waits as long as it takes and tries
+    /// nothing twice.
+    pub fn gateway(via: Via) -> Self {
+        IngressPlan {
+            workers: 1,
+            flush_interval: SECOND,
+            via,
+            records: false,
+            read_timeout: None,
+            tries: 1,
+            falls_back: via == Via::Service,
         }
     }
 }

@@ -25,15 +25,16 @@ pub(crate) struct Router {
     endpoints: [Vec<Endpoint>; 2],
     starts: Stream,
     at_random: bool,
+    falls_back: bool,
 }
 
 /// An nginx worker.
 #[derive(Clone, Copy, Debug)]
 struct Worker {
-    /// The canary weight it knows.
-    weight: u32,
-    /// The weight it acts by: 0 while the alternative backend has no endpoints.
-    effective: u32,
+    /// The canary's share it knows: a request goes there if 32 bits of its draw are below.
+    share: u64,
+    /// The share it acts by: 0 while the alternative backend has no endpoints, if it falls back.
+    effective: u64,
     /// Whose turn it is, by backend.
     turn: [u32; 2],
 }
@@ -60,7 +61,7 @@ impl Endpoint {
 impl Router {
     pub(crate) fn new(plan: &IngressPlan, seed: RunSeed) -> Self {
         let worker = Worker {
-            weight: 0,
+            share: 0,
             effective: 0,
             turn: [0; 2],
         };
@@ -69,6 +70,7 @@ impl Router {
             endpoints: [Vec::new(), Vec::new()],
             starts: seed.stream(Purpose::Routing, ROUND_STARTS),
             at_random: plan.via == Via::Service,
+            falls_back: plan.falls_back,
         }
     }
 
@@ -76,8 +78,14 @@ impl Router {
         self.starts = seed.stream(Purpose::Routing, ROUND_STARTS);
     }
 
+    /// Gives a worker a weight in percent: a whole number from 1 to 100 must not exceed it.
     pub(crate) fn set_weight(&mut self, worker: u32, weight: u32) {
-        self.workers[worker as usize].weight = weight;
+        self.set_share(worker, (u64::from(weight) << 32).div_ceil(100));
+    }
+
+    /// Gives a worker a share: 2^32 is all.
+    pub(crate) fn set_share(&mut self, worker: u32, share: u64) {
+        self.workers[worker as usize].share = share;
         self.settle_weights();
     }
 
@@ -90,9 +98,33 @@ impl Router {
         }
     }
 
-    /// Whether nobody answers: without a main backend the alternative is not asked either (`get_balancer`).
+    /// Whether nobody answers: without a main backend the alternative is not asked either (`get_balancer`), where it falls
+    /// back.
     pub(crate) fn is_closed(&self) -> bool {
-        self.endpoints[Backend::Main as usize].is_empty()
+        let [main, alternative] = &self.endpoints;
+        main.is_empty() && (self.falls_back || alternative.is_empty())
+    }
+
+    /// Whether some requests may find nobody: without falling back, those for a backend that has no endpoints.
+    pub(crate) fn may_refuse(&self) -> bool {
+        let [main, alternative] = &self.endpoints;
+        let asked =
+            |worker: &Worker| main.is_empty() || alternative.is_empty() && worker.effective > 0;
+        !self.falls_back && self.workers.iter().any(asked)
+    }
+
+    /// The worker of a request with this routing draw, and its pod if there is one. As [`route`](Self::route).
+    pub(crate) fn route_one(&mut self, draw: u64) -> (u32, Option<Endpoint>) {
+        let worker = self.worker(draw);
+        if !self.at_random {
+            let canary = (draw >> 32) < self.workers[worker as usize].effective;
+            if self.endpoints[usize::from(canary)].is_empty() {
+                return (worker, None);
+            }
+        }
+        let (mut workers, mut endpoints) = ([0], [Endpoint::NONE]);
+        self.route(&[draw], &mut workers, &mut endpoints);
+        (workers[0], Some(endpoints[0]))
     }
 
     /// The worker that gets a request with this routing draw.
@@ -113,8 +145,7 @@ impl Router {
         for ((draw, worker), endpoint) in draws.iter().zip(workers).zip(endpoints) {
             *worker = worker_of(*draw, count);
             let state = &mut states[*worker as usize];
-            let toss = (((draw >> 32) * 100) >> 32) as u32 + 1;
-            let backend = usize::from(toss <= state.effective);
+            let backend = usize::from((draw >> 32) < state.effective);
             let list = lists[backend];
             let turn = state.turn[backend];
             let next = turn + 1;
@@ -164,9 +195,9 @@ impl Router {
     }
 
     fn settle_weights(&mut self) {
-        let nobody = self.endpoints[Backend::Alternative as usize].is_empty();
+        let nobody = self.falls_back && self.endpoints[Backend::Alternative as usize].is_empty();
         for worker in &mut self.workers {
-            worker.effective = if nobody { 0 } else { worker.weight };
+            worker.effective = if nobody { 0 } else { worker.share };
         }
     }
 }

@@ -166,10 +166,12 @@ impl RequestPath {
         loop {
             let taken = self.block.take(until);
             for request in taken.clone() {
-                let (mut worker, mut endpoint) = ([0], [Endpoint::NONE]);
-                let draw = self.block.routing[request];
-                self.router.route(&[draw], &mut worker, &mut endpoint);
-                self.begin(self.first_attempt(request, worker[0], endpoint[0]));
+                match self.router.route_one(self.block.routing[request]) {
+                    (worker, Some(endpoint)) => {
+                        self.begin(self.first_attempt(request, worker, endpoint));
+                    }
+                    (worker, None) => self.refuse_one(worker, self.block.arrival[request]),
+                }
             }
             if taken.end < super::block::LENGTH {
                 return;
