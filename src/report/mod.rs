@@ -9,6 +9,7 @@ pub mod difference;
 pub mod files;
 pub mod json;
 pub mod plots;
+pub mod providers;
 pub mod text;
 pub mod verdict;
 pub mod words;

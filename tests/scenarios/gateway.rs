@@ -1,6 +1,11 @@
 //! The provider `gatewayapi:v1`: routes by weight, checks by the canary's pods.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use rollcast::diagnostic::SourceText;
 use rollcast::record::{Outcome, Record};
+use rollcast::scenario::{Files, Override, Scenario, assemble};
 use rollcast::time::Timestamp;
 
 use crate::metrics::set;
@@ -98,22 +103,42 @@ fn a_canary_of_this_provider_without_gateways_is_told_by_flagger_itself() {
     );
 }
 
+/// The manifests of the load-harness, its Canary analysed in four iterations by a header.
+struct ByHeader;
+
+impl Files for ByHeader {
+    fn matching(&self, _: &str) -> Result<Vec<Arc<SourceText>>, String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/load-harness");
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        let steps = "    maxWeight: 50\n    stepWeight: 10\n";
+        let canary = read("canary.yaml");
+        assert!(canary.contains(steps));
+        let iterations =
+            "    iterations: 4\n    match: [{ headers: { x-canary: { exact: insider } } }]\n";
+        let texts = ["deployment.yaml", "hpa.yaml", "service.yaml"].map(|name| (name, read(name)));
+        let texts = texts
+            .into_iter()
+            .chain([("canary.yaml", canary.replace(steps, iterations))]);
+        Ok(texts
+            .map(|(name, text)| SourceText::new(name, text))
+            .collect())
+    }
+}
+
+/// The drill behind a Gateway, by header; this share of the requests carries it.
+fn ab(matching: &str) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/chaos30-gateway.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let matching = Override {
+        key: "gateway.matching".to_owned(),
+        value: matching.to_owned(),
+    };
+    let source = SourceText::new("ab.toml", text);
+    assemble("ab", &source, &[matching], &ByHeader).unwrap_or_else(|error| panic!("{error}"))
+}
+
 #[test]
 fn an_analysis_by_header_tries_only_those_who_send_it() {
-    let ab = |matching: &str| {
-        set(
-            "chaos30-gateway",
-            &[
-                (
-                    "canary.spec.analysis.match",
-                    "[{ headers = { x-canary = { exact = \"insider\" } } }]",
-                ),
-                ("canary.spec.analysis.iterations", "4"),
-                ("canary.spec.analysis.stepWeight", "0"),
-                ("gateway.matching", matching),
-            ],
-        )
-    };
     let insiders = run(&ab("0.2"), 1);
     let row = |record: &Record| {
         let mut rows = record
