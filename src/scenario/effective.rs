@@ -1,5 +1,6 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
+mod aggregate;
 mod events;
 mod gateway;
 mod metrics;
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 use super::assemble::Files;
 use super::model::{
     Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, Prometheus,
-    Run, Scenario,
+    Run, Scenario, TrafficModel,
 };
 use super::rules;
 use super::schema::{File, PrometheusVersion};
@@ -88,7 +89,17 @@ pub(super) fn effective(
         seed: file.run.seed.unwrap_or(1),
         horizon,
         warm_up: reading.warm_up(&file, &manifests)?,
+        traffic_model: file.run.traffic_model.unwrap_or_default(),
     };
+    if run.traffic_model == TrafficModel::Aggregate {
+        reading.can_be_aggregated(
+            &traffic,
+            &versions,
+            &prometheus,
+            exports || !metrics.is_empty(),
+            &manifests,
+        )?;
+    }
     Ok(Scenario {
         title: file.title.unwrap_or_else(|| name.to_owned()),
         name: name.to_owned(),

@@ -76,6 +76,26 @@ pub struct Run {
     pub horizon: Span,
     /// Simulated time before the scenario's zero: Flagger initialises, counters fill. A whole number of analysis intervals.
     pub warm_up: Span,
+    /// How requests are simulated.
+    #[serde(skip_serializing_if = "TrafficModel::is_requests")]
+    pub traffic_model: TrafficModel,
+}
+
+/// How requests are simulated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrafficModel {
+    /// One by one.
+    #[default]
+    Requests,
+    /// As counts between scrapes: for many runs where requests do not wait for each other.
+    Aggregate,
+}
+
+impl TrafficModel {
+    fn is_requests(&self) -> bool {
+        *self == TrafficModel::Requests
+    }
 }
 
 /// `[flagger]`: flags of the controller.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::model::{Arrivals, Attribution, PodDiscovery, Via};
+use super::model::{Arrivals, Attribution, PodDiscovery, TrafficModel, Via};
 use super::units::{FineTime, Fraction, Rate, Time};
 use crate::canary::{Provider, Rules};
 use gateway::GatewayKeys;
@@ -84,6 +84,8 @@ pub(super) struct RunKeys {
     pub(super) horizon: Option<Time>,
     /// Simulated time before the scenario's zero, in which Flagger initialises and counters fill; a whole number of analysis intervals. Default: "5m", rounded up to whole intervals, at least three.
     pub(super) warm_up: Option<Time>,
+    /// How requests are simulated: `requests` (default) one by one, or `aggregate`, as counts between two scrapes, for studies of many runs. `aggregate` is refused where requests wait for each other, are tried again or broken off, or where pods export metrics of their own.
+    pub(super) traffic_model: Option<TrafficModel>,
 }
 
 /// `[flagger]`.

@@ -8,6 +8,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+mod aggregate;
 mod application;
 mod autoscaling;
 pub mod clock;

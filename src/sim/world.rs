@@ -37,7 +37,7 @@ use crate::canary::{Canary, CanaryStatus, Phase, Provider};
 use crate::engine::cluster::Cluster;
 use crate::engine::{Decision, Object, ObjectRef, Settings};
 use crate::promql;
-use crate::scenario::{RatePoint, Scenario};
+use crate::scenario::{RatePoint, Scenario, TrafficModel};
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
 use crate::tsdb::Storage;
@@ -148,6 +148,9 @@ impl World {
         }
         plan.scrapes = scenario.prometheus.service_monitor.then_some(grid);
         plan.kills = containers_end(&scenario);
+        if scenario.run.traffic_model == TrafficModel::Aggregate {
+            plan = plan.aggregated();
+        }
 
         let mut world = World {
             seed,
@@ -431,6 +434,7 @@ impl World {
         if let Some(reported) = said.weights {
             self.report_weights(reported);
         }
+        self.path.settle();
         let mut queries = said.queries;
         for query in &mut queries {
             query.truth = truth(&query.text, &self.path, query.evaluated_at);

@@ -69,6 +69,31 @@ impl Counters {
             .map(|((group, status), cell)| (group, status, cell))
     }
 
+    /// Adds requests of one group and status, by bucket; `upstream` says whether a pod answered them.
+    pub(crate) fn credit(
+        &mut self,
+        group: Group,
+        status: Status,
+        buckets: &[u64; BUCKETS],
+        sum_ms: u64,
+        upstream: bool,
+    ) {
+        let cell = &mut self.cells[cell_of(group, status)];
+        let add = |histogram: &mut Histogram| {
+            let mut below = 0;
+            for (bucket, count) in histogram.buckets.iter_mut().zip(buckets) {
+                below += count;
+                *bucket += below;
+            }
+            histogram.sum_ms += sum_ms;
+        };
+        add(&mut cell.request_duration);
+        if upstream {
+            add(&mut cell.response_duration);
+        }
+        cell.requests = cell.request_duration.count();
+    }
+
     pub(super) fn cell_mut(&mut self, cell: usize) -> &mut Cell {
         &mut self.cells[cell]
     }

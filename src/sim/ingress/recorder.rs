@@ -113,6 +113,11 @@ impl Recorder {
         recorder
     }
 
+    /// How often a worker hands its records over, and a moment of each at which it does.
+    pub(crate) fn flushes(&self) -> (Nanos, Vec<Nanos>) {
+        (self.flush_interval, self.phases.clone())
+    }
+
     /// Credits requests that pods answered to the scrapes that will see them.
     pub(crate) fn record(&mut self, answered: Answered) {
         let requests = answered.workers.iter().zip(answered.endpoints);

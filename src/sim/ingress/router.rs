@@ -162,6 +162,20 @@ impl Router {
         }
     }
 
+    /// By worker, the share of its requests that goes to the alternative backend.
+    pub(crate) fn alternative_shares(&self) -> Vec<f64> {
+        let share = |worker: &Worker| match self.at_random {
+            true => 0.0,
+            false => worker.effective as f64 / (1u64 << 32) as f64,
+        };
+        self.workers.iter().map(share).collect()
+    }
+
+    /// The pods of a backend.
+    pub(crate) fn endpoints(&self, backend: Backend) -> &[Endpoint] {
+        &self.endpoints[backend as usize]
+    }
+
     /// The pod that a worker gives a request to that it has already sent to a backend; `None` if there is none left.
     pub(crate) fn again(&mut self, worker: u32, backend: Backend) -> Option<Endpoint> {
         let backend = backend as usize;

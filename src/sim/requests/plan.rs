@@ -1,6 +1,7 @@
 //! What the request path is built from.
 
 use crate::scenario::{IngressController, Traffic, Version};
+use crate::sim::aggregate::{Laws, laws};
 use crate::sim::clock::Nanos;
 use crate::sim::ingress::{IngressPlan, ScrapeGrid};
 use crate::sim::service::ServicePlan;
@@ -25,6 +26,8 @@ pub struct PathPlan {
     pub patience: Option<Nanos>,
     /// Whether pods may be [killed](super::RequestPath::kill_pod). Costs memory and some time.
     pub kills: bool,
+    /// How likely which answers are, where requests are not followed one by one but [counted](Self::aggregated).
+    pub(super) laws: Option<Laws>,
 }
 
 impl PathPlan {
@@ -44,6 +47,14 @@ impl PathPlan {
             truth_seconds: 900,
             patience: None,
             kills: false,
+            laws: None,
         }
+    }
+
+    /// The same, its requests drawn as counts instead of one by one. For requests that neither wait nor are tried again.
+    pub(in crate::sim) fn aggregated(mut self) -> Self {
+        let (tables, versions) = self.service.tables();
+        self.laws = Some(laws(tables, &versions));
+        self
     }
 }

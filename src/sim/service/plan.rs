@@ -25,6 +25,12 @@ pub(super) struct VersionPlan {
 }
 
 impl ServicePlan {
+    /// By version: the table of requests that succeed, and of those that fail.
+    pub(crate) fn tables(&self) -> (&Tables, Vec<[TableIx; 2]>) {
+        let versions = self.versions.iter().map(|version| version.tables);
+        (&self.tables, versions.collect())
+    }
+
     /// Compiles versions; a pod names its version by its place here.
     pub fn new<'a>(versions: impl IntoIterator<Item = &'a Version>) -> Self {
         let versions: Vec<&Version> = versions.into_iter().collect();

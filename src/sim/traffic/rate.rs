@@ -58,6 +58,17 @@ impl RateProfile {
         self.segments.partition_point(|segment| segment.end <= at)
     }
 
+    /// Requests due in the mean from one moment to another.
+    pub(crate) fn load(&self, from: Tick, to: Tick) -> f64 {
+        let first = self.segment_at(from);
+        let overlapping = self.segments[first.min(self.segments.len())..]
+            .iter()
+            .take_while(|segment| segment.start < to);
+        overlapping
+            .map(|segment| segment.load(from.max(segment.start), to.min(segment.end)))
+            .sum()
+    }
+
     /// A segment by number; `None` after the last.
     #[inline(always)]
     pub(crate) fn segment(&self, number: usize) -> Option<&Segment> {
@@ -108,6 +119,12 @@ impl Segment {
     fn load_left(&self, now: Tick) -> f64 {
         let left = (self.end - now) as f64;
         (self.rate_at(now) + self.slope * left / 2.0) * left
+    }
+
+    /// Requests due in the mean between two moments of it.
+    fn load(&self, from: Tick, to: Tick) -> f64 {
+        let length = to.saturating_sub(from) as f64;
+        (self.rate_at(from) + self.slope * length / 2.0) * length
     }
 
     fn rate_at(&self, now: Tick) -> f64 {

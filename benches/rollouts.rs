@@ -1,0 +1,49 @@
+//! How many whole rollouts a second: the runbook's healthy release, 300 simulated seconds at 500 requests a second after a
+//! warm-up of three analysis intervals, its two queries at every tick.
+//!
+//! `cargo bench --bench rollouts` prints a line for each traffic model; `ROLLOUTS=2000` runs so many of each.
+
+use std::path::Path;
+use std::time::Instant;
+
+use rollcast::record::Outcome;
+use rollcast::scenario::{self, Override, Scenario};
+use rollcast::sim;
+
+fn main() {
+    let rollouts = std::env::var("ROLLOUTS").ok().and_then(|n| n.parse().ok());
+    for (model, default) in [("requests", 200), ("aggregate", 2000)] {
+        measure(model, rollouts.unwrap_or(default));
+    }
+}
+
+fn measure(model: &str, rollouts: u64) {
+    let scenario = scenario(model);
+    let mut promoted = 0;
+    let start = Instant::now();
+    for seed in 0..rollouts {
+        let mut scenario = scenario.clone();
+        scenario.run.seed = seed;
+        promoted += u64::from(sim::simulate(&scenario).outcome == Outcome::Promoted);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "{model}: {:.0} rollouts/s ({rollouts} in {seconds:.2} s, {promoted} promoted)",
+        rollouts as f64 / seconds
+    );
+}
+
+fn scenario(model: &str) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/healthy.toml");
+    let set = |key: &str, value: &str| Override {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    let overrides = [
+        set("traffic.rate", "500/s"),
+        set("run.traffic_model", model),
+        set("run.warm_up", "90s"),
+        set("run.horizon", "300s"),
+    ];
+    scenario::load(&path, &overrides).unwrap_or_else(|error| panic!("{error}"))
+}
