@@ -4,11 +4,12 @@
 //! `cargo bench --bench rollouts` prints a line for each traffic model; `ROLLOUTS=2000` runs so many of each.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rollcast::record::Outcome;
 use rollcast::scenario::{self, Override, Scenario};
-use rollcast::sim;
+use rollcast::sim::Compiled;
 
 fn main() {
     let rollouts = std::env::var("ROLLOUTS").ok().and_then(|n| n.parse().ok());
@@ -18,14 +19,12 @@ fn main() {
 }
 
 fn measure(model: &str, rollouts: u64) {
-    let scenario = scenario(model);
-    let mut promoted = 0;
+    let compiled = Compiled::new(Arc::new(scenario(model)));
     let start = Instant::now();
-    for seed in 0..rollouts {
-        let mut scenario = scenario.clone();
-        scenario.run.seed = seed;
-        promoted += u64::from(sim::simulate(&scenario).outcome == Outcome::Promoted);
-    }
+    let outcomes = (0..rollouts).map(|seed| compiled.simulate(seed).outcome);
+    let promoted = outcomes
+        .filter(|outcome| *outcome == Outcome::Promoted)
+        .count();
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "{model}: {:.0} rollouts/s ({rollouts} in {seconds:.2} s, {promoted} promoted)",

@@ -12,6 +12,7 @@ mod aggregate;
 mod application;
 mod autoscaling;
 pub mod clock;
+mod compiled;
 pub mod deployment;
 mod driver;
 mod event;
@@ -49,6 +50,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
+pub use compiled::Compiled;
 pub use world::World;
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.

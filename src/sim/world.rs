@@ -15,19 +15,20 @@ use rand::RngExt;
 use super::application::Targets;
 use super::autoscaling::Autoscaling;
 use super::clock::nanos;
+use super::compiled::Compiled;
 use super::driver::{Desk, QueryCache};
 use super::event::Event;
 use super::exporter::IngressExporter;
 use super::gateway;
-use super::ingress::{Backend, Group, IngressPlan, ScrapeGrid};
-use super::kubelets::{Kubelets, containers_end};
+use super::ingress::{Backend, Group, ScrapeGrid};
+use super::kubelets::Kubelets;
 use super::pipeline::Pipeline;
 use super::pods::{Pod, PodId};
 use super::queue::Queue;
 use super::recorder::{AfterTick, Recorder, State};
-use super::requests::{PathPlan, RequestPath};
+use super::requests::RequestPath;
 use super::revisions::Revisions;
-use super::routing::{Endpoints, Entry, Routing, entry, label_group, next_on_grid};
+use super::routing::{Endpoints, Routing, label_group, next_on_grid};
 use super::rules::Rules;
 use super::service::PodIx;
 use super::ticker::Ticker;
@@ -37,7 +38,7 @@ use crate::canary::{Canary, CanaryStatus, Phase, Provider};
 use crate::engine::cluster::Cluster;
 use crate::engine::{Decision, Object, ObjectRef, Settings};
 use crate::promql;
-use crate::scenario::{RatePoint, Scenario, TrafficModel};
+use crate::scenario::Scenario;
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
 use crate::tsdb::Storage;
@@ -89,16 +90,17 @@ pub struct World {
 impl World {
     /// The world of a scenario at the start of its warm-up. Its Prometheus keeps what queries need.
     pub fn new(scenario: Arc<Scenario>, seed: u64) -> World {
-        World::build(scenario, seed, false)
+        World::of(&Compiled::new(scenario), seed, false)
     }
 
     /// The same world, whose Prometheus keeps every series it scrapes, from the first sample on: memory grows with the
     /// length of the run.
     pub fn keeping_series(scenario: Arc<Scenario>, seed: u64) -> World {
-        World::build(scenario, seed, true)
+        World::of(&Compiled::new(scenario), seed, true)
     }
 
-    fn build(scenario: Arc<Scenario>, seed: u64, keep_series: bool) -> World {
+    pub(super) fn of(compiled: &Compiled, seed: u64, keep_series: bool) -> World {
+        let scenario = Arc::clone(&compiled.scenario);
         let run_seed = RunSeed(seed);
         let now = Timestamp::ZERO - scenario.run.warm_up;
         let settings = settings(&scenario);
@@ -125,32 +127,12 @@ impl World {
         let retention = RETENTION.max(rules.reach() + scrape_interval);
         storage.set_retention((!keep_series).then_some(retention));
 
-        let entry = entry(&scenario);
-        let mut traffic = scenario.traffic.clone();
-        if entry == Entry::NoRule {
-            traffic.rate = vec![RatePoint {
-                at: Span::ZERO,
-                per_second: 0.0,
-            }];
-        }
         let grid = ScrapeGrid {
             first: nanos(first_scrape),
             interval: nanos(Timestamp::ZERO + scrape_interval),
         };
-        let mut plan = PathPlan::new(
-            &traffic,
-            scenario.versions.values(),
-            &scenario.ingress,
-            entry == Entry::Recorded,
-        );
-        if scenario.gateway.is_some() {
-            plan.ingress = IngressPlan::gateway(traffic.via);
-        }
+        let mut plan = compiled.plan.clone();
         plan.scrapes = scenario.prometheus.service_monitor.then_some(grid);
-        plan.kills = containers_end(&scenario);
-        if scenario.run.traffic_model == TrafficModel::Aggregate {
-            plan = plan.aggregated();
-        }
 
         let mut world = World {
             seed,
@@ -162,7 +144,7 @@ impl World {
             queue: Queue::new(),
             cluster: Cluster::default(),
             workloads: Workloads::default(),
-            kubelets: Kubelets::new(&scenario, run_seed),
+            kubelets: compiled.kubelets(run_seed),
             revisions: Revisions::new(&scenario),
             routing: Routing::new(
                 &canary,

@@ -9,7 +9,7 @@ use rollcast::scenario::{Files, Override, Scenario, assemble};
 use rollcast::time::Timestamp;
 
 use crate::metrics::set;
-use crate::{checks, load, messages, run};
+use crate::{checks, finding, load, messages, run};
 
 /// The success rates that checks read, in order.
 fn success_rates(record: &Record) -> Vec<f64> {
@@ -180,4 +180,23 @@ fn a_canary_without_endpoints_gets_its_share_refused() {
         .map(|s| s.failed - s.canary_failed)
         .sum();
     assert!(failed > 100, "{failed} refused requests");
+}
+
+#[test]
+fn a_query_for_the_ingress_that_left_is_told_its_cause() {
+    let scenario = set(
+        "healthy-gateway",
+        &[
+            ("canary.spec.provider", "gatewayapi:v1"),
+            (
+                "canary.spec.analysis.metrics",
+                "[{ name = \"success\", thresholdRange = { min = 99 }, interval = \"1m\", \
+                  templateRef = { name = \"nginx-request-success-rate\" } }]",
+            ),
+        ],
+    );
+    let record = run(&scenario, 1);
+    assert_eq!(record.outcome, Outcome::RolledBack);
+    let text = finding(&record, "asks-the-ingress-that-left");
+    assert!(text.contains("load-harness-[0-9a-zA-Z]+"), "{text}");
 }

@@ -39,7 +39,7 @@ impl Times {
             let (left, right) = (left / 1e6, right / 1e6);
             let middle = (left + right) / 2.0;
             let mut below = 0.0;
-            for bucket in 0..BUCKETS {
+            for (bucket, square) in squares.iter_mut().enumerate() {
                 let upto = match BUCKET_BOUNDS.get(bucket) {
                     Some(bound) => reported_below(bound * 1000.0, left, right),
                     None => 1.0,
@@ -48,7 +48,7 @@ impl Times {
                 below = upto;
                 times.buckets[bucket] += part;
                 times.mean_ms[bucket] += part * middle;
-                squares[bucket] += part * middle * middle;
+                *square += part * middle * middle;
             }
         }
         for ((mean, square), (variance, share)) in (times.mean_ms.iter_mut().zip(squares))
