@@ -1,7 +1,8 @@
 //! How many whole rollouts a second: the runbook's healthy release, 300 simulated seconds at 500 requests a second after a
 //! warm-up of three analysis intervals, its two queries at every tick.
 //!
-//! `cargo bench --bench rollouts` prints a line for each traffic model; `ROLLOUTS=2000` runs so many of each.
+//! `cargo bench --bench rollouts` prints a line for each traffic model; `ROLLOUTS=2000` runs so many of each,
+//! `MODEL=aggregate` that one alone.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,11 @@ use rollcast::sim::Compiled;
 
 fn main() {
     let rollouts = std::env::var("ROLLOUTS").ok().and_then(|n| n.parse().ok());
+    let only = std::env::var("MODEL").ok();
     for (model, default) in [("requests", 200), ("aggregate", 2000)] {
+        if only.as_deref().is_some_and(|only| only != model) {
+            continue;
+        }
         measure(model, rollouts.unwrap_or(default));
     }
 }
