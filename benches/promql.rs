@@ -1,14 +1,18 @@
 //! How long queries and scrapes take.
 //!
 //! `sum by (le) (rate(x[1m]))` over 960 bucket series (80 label sets, 12 bounds, scraped every 5 s); the same with a counter
-//! reset in each window, and over five minutes; the runbook's two queries over the series one ingress has; and one scrape.
+//! reset in each window, and over five minutes; the runbook's two queries over the series one ingress has, and over those of a
+//! run of `scenarios/chaos30.toml` at its deciding check; and one scrape. `cargo bench --bench promql` runs all,
+//! `cargo bench --bench promql -- chaos30` one.
 
 use std::hint::black_box;
+use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use rollcast::promql::{Options, Query};
 use rollcast::time::{Span, Timestamp};
 use rollcast::tsdb::{Labels, SeriesId, Storage, TargetId};
+use rollcast::{scenario, sim};
 
 const BOUNDS: [&str; 12] = [
     "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf",
@@ -113,6 +117,13 @@ fn ingress() -> Scraped {
     scraped
 }
 
+/// Everything that a run of chaos30 scraped.
+fn chaos30() -> Storage {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/chaos30.toml");
+    let scenario = scenario::load(&path, &[]).unwrap();
+    sim::simulate_with_series(&scenario).1
+}
+
 fn evaluation(c: &mut Criterion) {
     let buckets = buckets();
     let mut reset = self::buckets();
@@ -135,22 +146,33 @@ fn evaluation(c: &mut Criterion) {
         });
     }
     let ingress = ingress();
-    let mut evaluators = RUNBOOK.map(|text| {
-        Query::compile(text, &Options::default())
-            .unwrap()
-            .evaluator()
-    });
-    c.bench_function("the runbook's two queries, 30 series", |b| {
-        b.iter(|| {
-            for evaluator in &mut evaluators {
-                black_box(
-                    evaluator
-                        .instant(&ingress.storage, black_box(ingress.now()))
-                        .unwrap(),
-                );
-            }
+    let chaos30 = chaos30();
+    let deciding = Timestamp::from_secs(60);
+    for (name, storage, now) in [
+        (
+            "the runbook's two queries, 30 series",
+            &ingress.storage,
+            ingress.now(),
+        ),
+        (
+            "the runbook's two queries, a chaos30 run",
+            &chaos30,
+            deciding,
+        ),
+    ] {
+        let mut evaluators = RUNBOOK.map(|text| {
+            Query::compile(text, &Options::default())
+                .unwrap()
+                .evaluator()
         });
-    });
+        c.bench_function(name, |b| {
+            b.iter(|| {
+                for evaluator in &mut evaluators {
+                    black_box(evaluator.instant(storage, black_box(now)).unwrap());
+                }
+            });
+        });
+    }
 }
 
 fn compilation(c: &mut Criterion) {

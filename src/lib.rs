@@ -29,6 +29,7 @@
 //! - [`sim`]: the simulated world, and the loop that serves its requests.
 //! - [`tsdb`], [`promql`]: what Prometheus stores, and how it answers.
 //! - [`record`]: what one run leaves behind.
+//! - [`lint`]: what is wrong with a Canary before a rollout meets it, one rule a file.
 //! - [`study`]: what many runs, or expectations held against one, come to.
 //! - [`report`]: a record as text, tables, JSON and pictures.
 //! - [`verify`]: recorded truth (Flagger's, Kubernetes', Prometheus') held against ours.
@@ -41,6 +42,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod gotemplate;
 pub mod k8s;
+pub mod lint;
 pub mod openmetrics;
 pub mod promql;
 pub mod record;

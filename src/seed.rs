@@ -30,6 +30,8 @@ pub enum Purpose {
     ControlPlane = 7,
     /// Chaos.
     Chaos = 8,
+    /// Load tests: when the load tester starts them, and what becomes of their requests.
+    LoadTests = 9,
 }
 
 /// A run's seed.
@@ -47,7 +49,7 @@ impl RunSeed {
 }
 
 /// One step of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads neighbouring seeds apart.
-fn split_mix(x: u64) -> u64 {
+pub(crate) fn split_mix(x: u64) -> u64 {
     let mut z = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use rollcast::canary::Provider;
-use rollcast::cli::simulate::{Assignment, Request, Rollout, Simulate, run};
+use rollcast::cli::simulate::{Assignment, Request, Rollout, Simulate, Source, run};
 use rollcast::cli::{Args, Command};
 use rollcast::diagnostic::Diagnostic;
 use rollcast::record::Record;
@@ -111,7 +111,7 @@ fn comparing_rules_asks_for_both_readings_and_keeps_the_files_of_each() {
     assert_eq!(names(dir.path()), ["flagger", "runbook"]);
     assert_eq!(names(&dir.path().join("runbook")).len(), 6);
     let expected = ["flagger", "runbook"].map(|rules| Request {
-        scenario: PathBuf::from("s.toml"),
+        source: Source::Scenario(PathBuf::from("s.toml")),
         set: vec![set("a.b", "c=d"), set("rules", rules)],
         seed: Some(7),
         series: false,
@@ -228,6 +228,7 @@ fn rollout(record: Record, expect: Option<Expect>) -> Rollout {
         record,
         expect,
         series: None,
+        unmodelled: Vec::new(),
     }
 }
 

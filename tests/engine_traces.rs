@@ -66,6 +66,20 @@ fn malformed_files_are_errors_that_name_file_and_line() {
         ),
         (format!("\n\n{good}x\n"), "t.jsonl:3", "not a trace"),
         (
+            format!("{good}\n{}\n", &good[..900]),
+            "t.jsonl:2",
+            "the trace is cut off after 900 bytes",
+        ),
+        (
+            format!("{good}\r\n\u{feff}{good}"),
+            "t.jsonl:2",
+            "at column 1",
+        ),
+        ("[1, 2]\n".to_owned(), "t.jsonl:1", "at column"),
+        ("{\"id\": 1e999}\n".to_owned(), "t.jsonl:1", "out of range"),
+        ("\n \n".to_owned(), "t.jsonl", "no trace in it"),
+        (String::new(), "t.jsonl", "no trace in it"),
+        (
             good.replace("\"k\":1,", "\"k\":1,\"new\":0,"),
             "t.jsonl:1",
             "`new`",
@@ -93,5 +107,10 @@ fn a_gzipped_file_that_breaks_off_is_an_error() {
     zipped.write_all(a_trace().as_bytes()).unwrap();
     let zipped = zipped.finish().unwrap();
     assert!(replay("t.gz", &zipped[..]).is_ok());
-    assert!(replay("t.gz", &zipped[..zipped.len() / 2]).is_err());
+    let error = replay("t.gz", &zipped[..zipped.len() / 2]).unwrap_err();
+    assert!(
+        error.message.contains("t.gz:1: cut off or damaged"),
+        "{}",
+        error.message
+    );
 }

@@ -18,6 +18,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine", &["canary", "k8s", "gotemplate", "time"]),
     ("promql", &["tsdb", "time"]),
     ("openmetrics", &["tsdb", "time"]),
+    (
+        "lint",
+        &["scenario", "canary", "k8s", "promql", "gotemplate", "time"],
+    ),
     ("scenario", &["canary", "k8s", "promql", "time"]),
     ("record", &["engine", "canary", "time"]),
     (
@@ -37,7 +41,10 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     // `scenario` as data: the effective scenario is what the report says was assumed.
-    ("report", &["study", "record", "canary", "engine", "time"]),
+    (
+        "report",
+        &["study", "lint", "record", "canary", "engine", "time"],
+    ),
 ];
 
 /// May use everything, and only `main` uses it.

@@ -118,3 +118,26 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: such a time was read, and could not be read again once written in seconds.
+#[test]
+fn times_beyond_the_year_9999_are_refused_in_both_formats() {
+    for (format, text, accepted) in [
+        (Format::Prometheus, "t 6 100013630021111111\n", false),
+        (Format::Prometheus, "t 6 -253402300800000\n", false),
+        (Format::Prometheus, "t 6 253402300799999\n", true),
+        (Format::OpenMetrics, "t 6 253402300800\n# EOF\n", false),
+        (Format::OpenMetrics, "t 6 253402300799.999\n# EOF\n", true),
+    ] {
+        let options = ReadOptions {
+            format,
+            ..ReadOptions::default()
+        };
+        let mut storage = Storage::new();
+        let read = read(text.as_bytes(), &mut storage, &options);
+        assert_eq!(read.is_ok(), accepted, "{text}");
+        if accepted {
+            assert!(written(&storage).contains("t 6.0 253402300799.999"));
+        }
+    }
+}

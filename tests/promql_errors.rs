@@ -350,3 +350,31 @@ fn evaluations_that_fail_say_where_and_why() {
         );
     }
 }
+
+#[test]
+fn a_label_that_doubles_at_each_level_is_refused_and_does_not_fill_the_memory() {
+    let mut storage = Storage::new();
+    let labels = Labels::new([("__name__", "x"), ("a", "0123456789")]);
+    storage.insert(&labels, [(Timestamp::ZERO, 1.0)]).unwrap();
+    let doubled = |inner: &str| format!("label_replace({inner}, \"a\", \"$1$1\", \"a\", \"(.*)\")");
+    let joined = |inner: &str| format!("label_join({inner}, \"a\", \"\", \"a\", \"a\")");
+    for nest in [&doubled as &dyn Fn(&str) -> String, &joined] {
+        let text = (0..40).fold("x".to_owned(), |inner, _| nest(&inner));
+        let query = Query::compile(&text, &Options::default()).unwrap();
+        let error = query.instant(&storage, Timestamp::ZERO).unwrap_err();
+        assert_eq!(
+            error.message,
+            "label \"a\" would have a value of more than 1048576 bytes"
+        );
+    }
+    // As many references as fit on a line, to a value that is long already.
+    let long = (0..15).fold("x".to_owned(), |inner, _| doubled(&inner));
+    let text = format!(
+        "label_replace({long}, \"b\", \"{}\", \"a\", \"(.*)\")",
+        "$1".repeat(10_000)
+    );
+    let query = Query::compile(&text, &Options::default()).unwrap();
+    assert!(query.instant(&storage, Timestamp::ZERO).is_err());
+    let fine = Query::compile(&long, &Options::default()).unwrap();
+    assert!(fine.instant(&storage, Timestamp::ZERO).is_ok());
+}

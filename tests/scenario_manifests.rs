@@ -178,11 +178,11 @@ metadata: {{name: shop}}
     assert_eq!(
         left_out,
         [
-            "all.yaml:33 ServiceMonitor shop: ServiceMonitor is not simulated",
             "all.yaml:37 Service shop: Service of serving.knative.dev/v1 is not simulated",
             "scenario.toml:3 Canary shop: `spec.analysis.quux` is not a key of Flagger's CRD; the API server drops it",
             "all.yaml:24 HorizontalPodAutoscaler shop: the Canary does not name it",
             "all.yaml:29 Deployment database: the Canary does not name it",
+            "all.yaml:33 ServiceMonitor shop: it is not the ingress controller's",
         ]
     );
 }

@@ -36,11 +36,16 @@ fn read(folder: &Path, extension: &str) -> Texts {
 struct Given(Texts);
 
 impl Files for Given {
-    /// Whatever is asked for, everything is there.
-    fn matching(&self, _pattern: &str) -> Result<Vec<Arc<SourceText>>, String> {
+    /// Whatever is asked for, everything is there; a file that is asked for by its name comes alone.
+    fn matching(&self, pattern: &str) -> Result<Vec<Arc<SourceText>>, String> {
+        let named = pattern
+            .rsplit('/')
+            .next()
+            .filter(|name| self.0.contains_key(*name));
         Ok(self
             .0
             .iter()
+            .filter(|(name, _)| named.is_none_or(|named| named == *name))
             .map(|(name, text)| SourceText::new(name, text))
             .collect())
     }

@@ -5,12 +5,14 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 pub mod alert_provider;
+pub mod course;
 pub mod dialect;
 pub mod metric_template;
 pub mod spec;
 pub mod status;
 
 pub use alert_provider::AlertProvider;
+pub use course::{Course, Hang, Strategy};
 pub use dialect::{Provider, Rules};
 pub use metric_template::MetricTemplate;
 pub use spec::{Analysis, CanarySpec, Metric, ThresholdRange, Webhook};

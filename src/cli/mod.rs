@@ -2,7 +2,15 @@
 //!
 //! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
 
+pub mod explain;
+pub mod import;
+mod interrupt;
+pub mod lint;
+pub mod manifests;
+pub mod merge;
+pub mod predict;
 pub mod query;
+mod schema;
 mod series;
 pub mod simulate;
 pub mod verify;
@@ -30,8 +38,20 @@ pub struct Args {
 pub enum Command {
     /// Simulate one rollout and tell its story.
     Simulate(simulate::Simulate),
+    /// Run a scenario many times and say how sure each outcome is.
+    Predict(predict::Predict),
+    /// Join the parts of a prediction that were made apart.
+    Merge(merge::Merge),
+    /// Write a scenario down from manifests.
+    Import(import::Import),
+    /// Say what is wrong with Canaries before a rollout meets them.
+    Lint(lint::Lint),
+    /// Show what one tick of a run asked, saw and concluded, or the Canary as kubectl would describe it.
+    Explain(explain::Explain),
     /// Say what a query would have answered.
     Query(query::Query),
+    /// Print the JSON Schema of scenario files.
+    Schema,
     /// Hold recorded truth (Flagger's, Kubernetes', Prometheus') against ours.
     Verify(verify::Verify),
 }
@@ -92,6 +112,7 @@ impl From<RulesArg> for Rules {
 const EXAMPLES: &str = "\
 Examples:
   rollcast simulate scenarios/chaos30.toml
+  rollcast predict scenarios/chaos30.toml --runs 10000
   rollcast query 'rate(nginx_ingress_controller_requests[1m])' --run output/chaos30 --at 1m";
 
 /// Runs what was asked for, on the standard streams.
@@ -100,7 +121,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let palette = palette(out.is_terminal());
     let result = match args.command {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
+        Command::Predict(args) => predict::run(&args, palette, &mut out),
+        Command::Merge(args) => merge::run(&args, palette, &mut out),
+        Command::Import(args) => import::run(&args, &mut io::stdin(), &mut out),
+        Command::Lint(args) => lint::run(&args, palette, &mut io::stdin(), &mut out),
+        Command::Explain(args) => explain::run(&args, &mut out),
         Command::Query(args) => query::run(&args, &mut out),
+        Command::Schema => schema::run(&mut out),
         Command::Verify(args) => verify::run(&args, &mut out),
     };
     let result = result.and_then(|code| {

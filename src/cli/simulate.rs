@@ -1,4 +1,4 @@
-//! `rollcast simulate`: one run of a scenario, its story on the terminal, its files in an output directory.
+//! `rollcast simulate`: one run of a scenario, or of manifests alone; its story on the terminal, its files in an output directory.
 
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
@@ -13,11 +13,12 @@ use crate::record::Record;
 use crate::report::files::{self, File};
 use crate::report::text::{self, Palette};
 use crate::report::{json, providers, write};
-use crate::scenario::{self, Expect, Override};
+use crate::scenario::{self, Expect, LeftOut, Override, Scenario};
 use crate::sim;
 use crate::study::expectation::evaluate;
 use crate::tsdb::Storage;
 
+use super::manifests::{Given, ManifestArgs};
 use super::{Format, ProviderArg, RulesArg, series};
 
 /// Arguments of `simulate`.
@@ -25,7 +26,11 @@ use super::{Format, ProviderArg, RulesArg, series};
 #[command(after_help = EXAMPLES)]
 pub struct Simulate {
     /// The scenario's TOML file.
-    pub scenario: PathBuf,
+    #[arg(required_unless_present = "files", conflicts_with = "files")]
+    pub scenario: Option<PathBuf>,
+    /// Manifests instead of a scenario.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -64,6 +69,8 @@ pub struct Simulate {
 const EXAMPLES: &str = "\
 Examples:
   rollcast simulate scenarios/chaos30.toml
+  rollcast simulate -f k8s/ --push fail-rate=0.3 --rate 200/s
+  helm template my-chart | rollcast simulate -f -
   rollcast simulate scenarios/chaos30.toml --format json --seed 7 --no-out
   rollcast simulate scenarios/chaos30.toml --compare-rules
   rollcast simulate scenarios/chaos30.toml --compare-provider gatewayapi:v1
@@ -84,14 +91,23 @@ pub struct Assignment {
 /// One run that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The scenario's file.
-    pub scenario: PathBuf,
+    /// What is simulated.
+    pub source: Source,
     /// Values set over it, in order.
     pub set: Vec<Assignment>,
     /// The seed, where it is not the scenario's own. Not among `set`: TOML's whole numbers end at half of what a seed can be.
     pub seed: Option<u64>,
     /// Whether the series are wanted.
     pub series: bool,
+}
+
+/// Where a scenario comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Its file.
+    Scenario(PathBuf),
+    /// Manifests, of which it is made.
+    Manifests(Box<Given>),
 }
 
 /// What came of it.
@@ -103,18 +119,17 @@ pub struct Rollout {
     pub expect: Option<Expect>,
     /// What its Prometheus scraped, where that was asked for.
     pub series: Option<Storage>,
+    /// Objects and keys that were given and play no part.
+    pub unmodelled: Vec<String>,
 }
 
 /// Loads a scenario and simulates it.
 pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
-    let set = request.set.iter();
-    let overrides: Vec<Override> = set
-        .map(|set| Override {
-            key: set.key.clone(),
-            value: set.value.clone(),
-        })
-        .collect();
-    let mut scenario = scenario::load(&request.scenario, &overrides)?;
+    let overrides = overrides(&request.set);
+    let mut scenario = match &request.source {
+        Source::Scenario(path) => scenario::load(path, &overrides)?,
+        Source::Manifests(given) => given.scenario(&overrides)?,
+    };
     scenario.run.seed = request.seed.unwrap_or(scenario.run.seed);
     let (record, series) = if request.series {
         let (record, series) = sim::simulate_with_series(&scenario);
@@ -124,9 +139,20 @@ pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
     };
     Ok(Rollout {
         record,
+        unmodelled: unmodelled(&scenario),
         expect: scenario.expect,
         series,
     })
+}
+
+/// Assignments as the library takes them.
+pub(super) fn overrides(set: &[Assignment]) -> Vec<Override> {
+    let set = set.iter();
+    set.map(|set| Override {
+        key: set.key.clone(),
+        value: set.value.clone(),
+    })
+    .collect()
 }
 
 /// Runs the command over what makes a rollout of a request. Files are written before anything is printed, so a reader who
@@ -137,13 +163,18 @@ pub fn run(
     palette: Palette,
     out: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
+    let source = match &args.scenario {
+        Some(path) => Source::Scenario(path.clone()),
+        None => Source::Manifests(Box::new(args.manifests.read(&mut std::io::stdin())?)),
+    };
+    let request = |rules| request(args, &source, rules);
     let printed = if args.compare_rules {
-        let flagger = rollout(&request(args, Some(Rules::Flagger)))?;
-        let runbook = rollout(&request(args, Some(Rules::Runbook)))?;
+        let flagger = rollout(&request(Some(Rules::Flagger)))?;
+        let runbook = rollout(&request(Some(Rules::Runbook)))?;
         let names = [Rules::Flagger, Rules::Runbook].map(|rules| rules.as_str().to_owned());
         compare(args, [&flagger, &runbook], names, palette)?
     } else if let Some(provider) = args.compare_provider {
-        let asked = request(args, args.rules.map(Rules::from));
+        let asked = request(args.rules.map(Rules::from));
         let mut other = asked.clone();
         other.set.push(Assignment {
             key: "provider".to_owned(),
@@ -157,35 +188,70 @@ pub fn run(
         }
         compare(args, [&present, &other], [first, second], palette)?
     } else {
-        let rollout = rollout(&request(args, args.rules.map(Rules::from)))?;
-        one(args, &rollout, palette)?
+        let rollout = rollout(&request(args.rules.map(Rules::from)))?;
+        one(args, &source, &rollout, palette)?
     };
     out.write_all(printed.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn request(args: &Simulate, rules: Option<Rules>) -> Request {
+fn request(args: &Simulate, source: &Source, rules: Option<Rules>) -> Request {
     let mut set = args.set.clone();
     set.extend(rules.map(|rules| Assignment {
         key: "rules".to_owned(),
         value: rules.as_str().to_owned(),
     }));
     Request {
-        scenario: args.scenario.clone(),
+        source: source.clone(),
         set,
         seed: args.seed,
         series: args.series,
     }
 }
 
-fn one(args: &Simulate, rollout: &Rollout, palette: Palette) -> anyhow::Result<String> {
+/// What the manifests have that no part of the simulation reads.
+fn unmodelled(scenario: &Scenario) -> Vec<String> {
+    let left_out = scenario.manifests.left_out.iter();
+    left_out
+        .map(|left_out| {
+            let LeftOut {
+                kind,
+                name,
+                place,
+                reason,
+            } = left_out;
+            format!("{place}: {kind} `{name}`: {reason}")
+        })
+        .collect()
+}
+
+fn one(
+    args: &Simulate,
+    source: &Source,
+    rollout: &Rollout,
+    palette: Palette,
+) -> anyhow::Result<String> {
     let record = &rollout.record;
     let directory = directory(args, record);
     write_files(directory.as_deref(), || files_of(rollout))?;
     if args.format == Format::Json {
+        if let Source::Manifests(given) = source {
+            // The summary's keys are a contract; what was assumed is told beside it.
+            let mut told = std::io::stderr().lock();
+            for line in given.assumed().iter().chain(&rollout.unmodelled) {
+                writeln!(told, "note: {line}")?;
+            }
+        }
         return Ok(json::render(record)?);
     }
-    let mut shown = text::render(record, palette);
+    let mut shown = match source {
+        Source::Scenario(_) => text::render(record, palette),
+        Source::Manifests(given) => {
+            let mut unmodelled = rollout.unmodelled.clone();
+            unmodelled.extend(given.passed_over().iter().cloned());
+            text::render_first(record, given.assumed(), &unmodelled, palette)
+        }
+    };
     if let Some(expect) = &rollout.expect {
         let met = text::expectations(&evaluate(expect, record), palette);
         if !met.is_empty() {
@@ -234,7 +300,7 @@ fn directory(args: &Simulate, record: &Record) -> Option<PathBuf> {
 }
 
 /// `output/` and the scenario's name; a name that leads elsewhere (`../x`) stays inside.
-fn default_directory(scenario: &str) -> PathBuf {
+pub(super) fn default_directory(scenario: &str) -> PathBuf {
     let parts = Path::new(scenario).components();
     let inside = parts.filter(|part| matches!(part, Component::Normal(_)));
     Path::new("output").join(inside.collect::<PathBuf>())
@@ -258,7 +324,7 @@ fn where_files_are(directory: Option<&Path>) -> String {
 }
 
 /// Reads `KEY=VALUE`.
-fn assignment(text: &str) -> Result<Assignment, String> {
+pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok(Assignment {
             key: key.trim().to_owned(),

@@ -23,6 +23,7 @@ mod configs;
 mod context;
 mod dialect;
 pub mod event;
+pub mod finalizer;
 mod gates;
 mod go;
 mod go_json;
@@ -45,6 +46,7 @@ pub use crate::canary::{Provider, Rules};
 pub use cluster::Cluster;
 pub use event::{Alert, AlertField, Event, EventType, Gauge, Notice, Severity};
 pub use object::{Kind, Object, ObjectRef};
+pub use status::set_promoted_condition;
 pub use tick::tick;
 
 use serde::{Deserialize, Serialize};

@@ -45,6 +45,12 @@ pub(crate) fn from_zero(cx: &mut Context<'_>) -> Result<(), Failure> {
     })
 }
 
+/// Gives the target so many replicas.
+pub(crate) fn target_to(cx: &mut Context<'_>, replicas: i32) -> Result<(), Failure> {
+    scale_target(cx, replicas)
+        .map_err(|e| e.context(format_args!("scaling {} to {replicas} failed", cx.target())))
+}
+
 fn scale_target(cx: &mut Context<'_>, replicas: i32) -> Result<(), Failure> {
     let deployment = cx.local(Kind::Deployment, &*cx.spec.target_ref.name);
     cx.write(Write::Scale {

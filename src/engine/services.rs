@@ -62,6 +62,38 @@ pub(crate) fn reconcile_apex(
     reconcile(cx, &wanted)
 }
 
+/// Points an apex Service that was there before the Canary at the target again (`Finalize`); one that Flagger made goes
+/// with the Canary.
+pub(crate) fn return_apex(
+    cx: &mut Context<'_>,
+    label: &SelectorLabel,
+    ports: &[ServicePort],
+) -> Result<(), Failure> {
+    let spec = Rc::clone(&cx.spec);
+    let reference = cx.local(Kind::Service, spec.apex_service());
+    let owned = cx.look(&reference, |apex: &Service| {
+        let owner = apex.metadata.owner.as_ref();
+        owner.is_some_and(|owner| owner.kind == Kind::Canary.as_str())
+    });
+    match owned {
+        Ok(false) => reconcile(
+            cx,
+            &Wanted {
+                spec: &spec,
+                name: spec.apex_service(),
+                label,
+                pods: &label.value,
+                ports,
+                metadata: None,
+            },
+        ),
+        Ok(true) | Err(GetError::NotFound(_)) => Ok(()),
+        Err(error) => Err(Failure::new(format!(
+            "service {reference} get query error: {error}"
+        ))),
+    }
+}
+
 /// A Service as the Canary wants it.
 struct Wanted<'a> {
     spec: &'a CanarySpec,

@@ -154,7 +154,7 @@ fn update(cx: &mut Context<'_>, change: impl Fn(&mut CanaryStatus)) -> Result<()
 
 /// `MakeStatusConditions`: one condition, type Promoted, whose reason is the phase; left alone if neither status
 /// nor reason change. `kind` is the target's.
-fn set_promoted_condition(status: &mut CanaryStatus, kind: &str, now: Timestamp) {
+pub fn set_promoted_condition(status: &mut CanaryStatus, kind: &str, now: Timestamp) {
     let (value, message) = promoted(status.phase, kind);
     let current = status.conditions.iter().find(|c| c.kind == "Promoted");
     if current.is_some_and(|c| c.status == value && c.reason == status.phase.as_str()) {

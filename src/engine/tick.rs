@@ -286,7 +286,7 @@ fn restart(cx: &mut Context<'_>, router: &dyn Router) -> Result<Decision, Failur
 }
 
 /// `IsCanaryReady`.
-fn check_canary_ready(cx: &mut Context<'_>) -> Result<(), Failure> {
+pub(super) fn check_canary_ready(cx: &mut Context<'_>) -> Result<(), Failure> {
     let deadline = cx.spec.progress_deadline();
     let threshold = cx.analysis.canary_ready_threshold();
     let now = cx.now;

@@ -64,8 +64,8 @@ impl Document {
     }
 }
 
-/// Reads every document of a file.
-pub fn read(source: &Arc<SourceText>) -> Result<Vec<Document>, Diagnostic> {
+/// Every document of a file as values with places.
+fn nodes(source: &Arc<SourceText>) -> Result<Vec<Node>, Diagnostic> {
     if source.text.len() > MAX_FILE_BYTES {
         return Err(Diagnostic::new(format!(
             "`{}` has {} bytes; at most {MAX_FILE_BYTES} are read",
@@ -89,9 +89,22 @@ pub fn read(source: &Arc<SourceText>) -> Result<Vec<Document>, Diagnostic> {
     let documents: Vec<Spanned<Yaml>> =
         serde_saphyr::from_multiple_with_options(&source.text, options)
             .map_err(|error| syntax(source, &error))?;
+    Ok(documents
+        .into_iter()
+        .map(|yaml| node(yaml, source, None))
+        .collect())
+}
+
+/// Whether any document of a file says what kind of object it is, as the values of a Helm chart do not.
+pub fn names_a_kind(source: &Arc<SourceText>) -> Result<bool, Diagnostic> {
+    Ok(nodes(source)?.iter().any(|node| node.get("kind").is_some()))
+}
+
+/// Reads every document of a file.
+pub fn read(source: &Arc<SourceText>) -> Result<Vec<Document>, Diagnostic> {
     let mut found = Vec::new();
-    for yaml in documents {
-        let node = Document::new(node(yaml, source, None))?;
+    for node in nodes(source)? {
+        let node = Document::new(node)?;
         if node.kind == "List" && node.api_version == "v1" {
             let items = node.node.get("items").map_or(&[][..], Node::elements);
             for item in items {

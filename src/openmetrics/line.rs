@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 use crate::time::Timestamp;
 
+/// The last millisecond of the year 9999: up to here seconds in a float are exact to the millisecond, so that what is written
+/// reads back as the same.
+const LATEST_MS: u64 = 253_402_300_799_999;
+
 /// What a line says.
 #[derive(Debug, PartialEq)]
 pub(super) enum Line<'a> {
@@ -267,12 +271,12 @@ impl<'a> Cursor<'a> {
             let seconds: Option<f64> = token.parse().ok();
             seconds
                 .map(|seconds| (seconds * 1000.0).round())
-                .filter(|ms| ms.abs() < 9e15)
+                .filter(|ms| ms.abs() <= LATEST_MS as f64)
                 .map(|ms| ms as i64)
         } else {
             token.parse().ok()
         };
-        match ms {
+        match ms.filter(|ms: &i64| ms.unsigned_abs() <= LATEST_MS) {
             Some(ms) => {
                 self.at += token.len();
                 Ok(Timestamp::from_millis(ms))

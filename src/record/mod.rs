@@ -9,7 +9,7 @@
 pub(crate) mod seconds;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::canary::{Phase, Provider, Rules};
@@ -21,7 +21,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// One run. In JSON, times (keys ending in `_s`) are seconds after the tick that detected the new revision, ratios are
 /// fractions, and a value that JSON has no number for (NaN, infinities) is null.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "rollcast record of one run (run.json)")]
 pub struct Record {
     /// Version of this shape.
@@ -42,7 +42,7 @@ pub struct Record {
     /// `<canary>.<namespace>`.
     pub canary: String,
     /// The analysis interval in force.
-    #[serde(rename = "interval_s", serialize_with = "seconds::span")]
+    #[serde(rename = "interval_s", with = "seconds::span")]
     #[schemars(with = "f64")]
     pub interval: Span,
     /// How it ended.
@@ -50,18 +50,18 @@ pub struct Record {
     /// The Canary's phase at the end.
     pub phase: Phase,
     /// When promotion (the copy) or rollback was decided.
-    #[serde(rename = "decided_at_s", serialize_with = "seconds::optional")]
+    #[serde(rename = "decided_at_s", with = "seconds::optional")]
     #[schemars(with = "Option<f64>")]
     pub decided_at: Option<Timestamp>,
     /// When the phase became Succeeded or Failed.
-    #[serde(rename = "finished_at_s", serialize_with = "seconds::optional")]
+    #[serde(rename = "finished_at_s", with = "seconds::optional")]
     #[schemars(with = "Option<f64>")]
     pub finished_at: Option<Timestamp>,
     /// How the new version came to the cluster, where it was committed and not pushed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
     /// When the run ended.
-    #[serde(rename = "ended_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "ended_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub ended_at: Timestamp,
     /// Weights as they were set, with the checks that judged them.
@@ -70,12 +70,16 @@ pub struct Record {
     pub ticks: Vec<TickRecord>,
     /// Every event, warm-up included.
     pub events: Vec<EventRecord>,
-    /// A row a second from time zero on.
+    /// A row a second from time zero on, of users alone.
     pub traffic: Vec<TrafficSecond>,
-    /// Requests from time zero on.
+    /// Requests of users from time zero on.
     pub requests: RequestTotals,
-    /// Latency of all requests from time zero on.
+    /// Latency of all requests of users from time zero on.
     pub latency: Latency,
+    /// Load tests that webhooks started. Their requests reach pods and counters as any others, and are in no other figure
+    /// of this record but what queries measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_tests: Vec<LoadTest>,
     /// What a person should know about how it ended, most important first.
     pub findings: Vec<Finding>,
 }
@@ -88,6 +92,11 @@ impl Record {
         Ok(text)
     }
 
+    /// Reads what [`to_json`](Self::to_json) wrote. A sample's null is NaN again, whatever it was.
+    pub fn from_json(text: &str) -> serde_json::Result<Record> {
+        serde_json::from_str(text)
+    }
+
     /// The query behind a check on the timeline.
     pub fn query_of(&self, check: &CheckRow) -> Option<&QueryRecord> {
         let tick = self.ticks.iter().find(|tick| tick.at == check.at)?;
@@ -98,7 +107,9 @@ impl Record {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The primary runs the new version.
@@ -127,59 +138,53 @@ impl Outcome {
 }
 
 /// The way of a commit through the pipeline to the tick that detected it, and from there to the end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Delivery {
     /// The version committed.
     pub version: String,
     /// When it was committed.
-    #[serde(rename = "committed_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "committed_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub committed_at: Timestamp,
     /// When CI had built its image.
-    #[serde(rename = "built_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "built_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub built_at: Timestamp,
     /// When Flux saw the image.
-    #[serde(rename = "scanned_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "scanned_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub scanned_at: Timestamp,
     /// When Flux had committed the image's tag.
-    #[serde(rename = "image_committed_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "image_committed_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub image_committed_at: Timestamp,
     /// When Flux had fetched that commit.
-    #[serde(rename = "fetched_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "fetched_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub fetched_at: Timestamp,
     /// When it was applied to the cluster.
-    #[serde(rename = "applied_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "applied_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub applied_at: Timestamp,
     /// From the commit to the tick that detected it.
-    #[serde(rename = "commit_to_detected_s", serialize_with = "seconds::span")]
+    #[serde(rename = "commit_to_detected_s", with = "seconds::span")]
     #[schemars(with = "f64")]
     pub commit_to_detected: Span,
     /// From there to the decision.
-    #[serde(
-        rename = "detected_to_decided_s",
-        serialize_with = "seconds::optional_span"
-    )]
+    #[serde(rename = "detected_to_decided_s", with = "seconds::optional_span")]
     #[schemars(with = "Option<f64>")]
     pub detected_to_decided: Option<Span>,
     /// From there to the end of the rollout.
-    #[serde(
-        rename = "decided_to_finished_s",
-        serialize_with = "seconds::optional_span"
-    )]
+    #[serde(rename = "decided_to_finished_s", with = "seconds::optional_span")]
     #[schemars(with = "Option<f64>")]
     pub decided_to_finished: Option<Span>,
 }
 
 /// A weight as it was set.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineRow {
     /// When it was set.
-    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The phase after that tick.
@@ -197,10 +202,10 @@ pub struct TimelineRow {
 }
 
 /// A check on the timeline.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CheckRow {
     /// When it was made.
-    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The metric's name.
@@ -216,10 +221,10 @@ pub struct CheckRow {
 }
 
 /// One tick.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TickRecord {
     /// When.
-    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub at: Timestamp,
     /// The phase it ended with.
@@ -243,7 +248,7 @@ pub struct TickRecord {
 }
 
 /// Pods of one Deployment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Replicas {
     /// `spec.replicas`.
     pub wanted: i32,
@@ -252,7 +257,7 @@ pub struct Replicas {
 }
 
 /// One query, what it saw and what became of it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueryRecord {
     /// The metric's name.
     pub metric: String,
@@ -261,7 +266,7 @@ pub struct QueryRecord {
     /// The text as sent.
     pub text: String,
     /// When Prometheus evaluated it.
-    #[serde(rename = "evaluated_at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "evaluated_at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub evaluated_at: Timestamp,
     /// What it saw, selector by selector.
@@ -279,7 +284,7 @@ pub struct QueryRecord {
 }
 
 /// What one selector of a query saw.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SelectorSeen {
     /// The selector as written.
     pub selector: String,
@@ -288,21 +293,21 @@ pub struct SelectorSeen {
 }
 
 /// A series and its samples in a window.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SeriesSeen {
     /// Its labels, as Prometheus prints them.
     pub labels: String,
     /// Time and value.
-    #[serde(serialize_with = "seconds::samples")]
+    #[serde(with = "seconds::samples")]
     #[schemars(with = "Vec<(f64, Option<f64>)>")]
     pub samples: Vec<(Timestamp, f64)>,
 }
 
 /// One event.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventRecord {
     /// When.
-    #[serde(rename = "at_s", serialize_with = "seconds::timestamp")]
+    #[serde(rename = "at_s", with = "seconds::timestamp")]
     #[schemars(with = "f64")]
     pub at: Timestamp,
     /// Normal or Warning.
@@ -313,7 +318,7 @@ pub struct EventRecord {
 }
 
 /// One second of traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrafficSecond {
     /// Start of the second, in seconds.
     pub at_s: i64,
@@ -342,7 +347,7 @@ pub struct TrafficSecond {
 }
 
 /// Requests of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestTotals {
     /// All.
     pub total: u64,
@@ -354,8 +359,33 @@ pub struct RequestTotals {
     pub canary_failed: u64,
 }
 
+/// A command that Flagger's load tester ran for a webhook.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LoadTest {
+    /// Name of the webhook.
+    pub hook: String,
+    /// The command.
+    pub command: String,
+    /// Where its requests went, in words.
+    pub target: String,
+    /// Whether the ingress counted them.
+    pub recorded: bool,
+    /// When it was started.
+    #[serde(rename = "started_at_s", with = "seconds::timestamp")]
+    #[schemars(with = "f64")]
+    pub started_at: Timestamp,
+    /// When it ended; `None` where the run did first.
+    #[serde(rename = "ended_at_s", with = "seconds::optional")]
+    #[schemars(with = "Option<f64>")]
+    pub ended_at: Option<Timestamp>,
+    /// Its requests; failed are those answered with 5xx, or not in time.
+    pub requests: RequestTotals,
+    /// 99 % of them were at most so slow; 0 without requests.
+    pub p99_ms: f64,
+}
+
 /// Latency that users saw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Median.
     pub p50_ms: f64,
@@ -368,7 +398,7 @@ pub struct Latency {
 }
 
 /// Something a person should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// A word for programs: `scrape-interval`, `diluted`, `builtin-shadows-template`.
     pub code: String,

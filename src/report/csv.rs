@@ -118,7 +118,7 @@ pub fn traffic(record: &Record) -> csv::Result<Vec<u8>> {
     table(header, rows)
 }
 
-fn table<const N: usize>(
+pub(super) fn table<const N: usize>(
     header: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> csv::Result<Vec<u8>> {
@@ -141,7 +141,7 @@ fn source(source: QuerySource) -> &'static str {
     }
 }
 
-fn seconds(at: Timestamp) -> String {
+pub(super) fn seconds(at: Timestamp) -> String {
     (at.as_millis() as f64 / 1000.0).to_string()
 }
 

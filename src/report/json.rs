@@ -25,11 +25,11 @@ pub struct Summary<'a> {
     /// The Canary's phase at the end.
     pub phase: Phase,
     /// When promotion (the copy) or rollback was decided, in seconds after the tick that detected the new revision.
-    #[serde(serialize_with = "seconds::optional")]
+    #[serde(serialize_with = "seconds::optional::serialize")]
     #[schemars(with = "Option<f64>")]
     pub decided_at_s: Option<Timestamp>,
     /// When the phase became Succeeded or Failed.
-    #[serde(serialize_with = "seconds::optional")]
+    #[serde(serialize_with = "seconds::optional::serialize")]
     #[schemars(with = "Option<f64>")]
     pub finished_at_s: Option<Timestamp>,
     /// Weights as they were set, each with the checks that judged it.
@@ -46,7 +46,7 @@ pub struct Summary<'a> {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Row<'a> {
     /// When it was set.
-    #[serde(serialize_with = "seconds::timestamp")]
+    #[serde(serialize_with = "seconds::timestamp::serialize")]
     #[schemars(with = "f64")]
     pub at_s: Timestamp,
     /// The phase after that tick.
@@ -65,7 +65,7 @@ pub struct Row<'a> {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Check<'a> {
     /// When it was made.
-    #[serde(serialize_with = "seconds::timestamp")]
+    #[serde(serialize_with = "seconds::timestamp::serialize")]
     #[schemars(with = "f64")]
     pub at_s: Timestamp,
     /// The metric's name.

@@ -6,8 +6,12 @@
 pub mod checks;
 pub mod csv;
 pub mod difference;
+pub mod explain;
 pub mod files;
+pub mod forecast;
 pub mod json;
+pub mod kubectl;
+pub mod lint;
 pub mod plots;
 pub mod providers;
 pub mod text;

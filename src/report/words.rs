@@ -40,6 +40,22 @@ pub fn share(part: u64, whole: u64) -> String {
     }
 }
 
+/// A share in percent, without the sign: `63.2`, `0.46`, `0.02`; `0` only for nothing, `100` only for everything.
+pub fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    if percent <= 0.0 {
+        "0".to_owned()
+    } else if percent >= 100.0 {
+        "100".to_owned()
+    } else if percent < 0.01 {
+        "<0.01".to_owned()
+    } else if !(1.0..=99.0).contains(&percent) {
+        format!("{:.2}", percent.min(99.99))
+    } else {
+        format!("{percent:.1}")
+    }
+}
+
 /// A latency: `7.2 ms`, `123 ms`, `12.3 s`.
 pub fn latency(ms: f64) -> String {
     if ms < 10.0 {

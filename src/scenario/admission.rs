@@ -1,7 +1,7 @@
 //! What would not get past the API server, and what is not simulated: refused here, with the place in the manifest.
 //!
 //! The Canary's rules are those of its CRD (`artifacts/flagger/crd.yaml` of Flagger v1.44.0). Two more are rollcast's: weights
-//! above 100, which Flagger takes and then never promotes, and objects that name others which were not given.
+//! that are no percents, and objects that name others which were not given.
 
 use crate::canary::{Analysis, Canary, CanarySpec, Provider};
 use crate::diagnostic::{Diagnostic, nearest};
@@ -13,7 +13,7 @@ use super::model::Manifests;
 use super::objects::missing;
 
 /// Kinds that have a part, with the API versions that are read.
-const KINDS: [(&str, &[&str]); 12] = [
+const KINDS: [(&str, &[&str]); 13] = [
     ("Canary", &["flagger.app/v1beta1"]),
     ("MetricTemplate", &["flagger.app/v1beta1"]),
     ("AlertProvider", &["flagger.app/v1beta1"]),
@@ -34,6 +34,7 @@ const KINDS: [(&str, &[&str]); 12] = [
     ("ConfigMap", &["v1"]),
     ("Secret", &["v1"]),
     ("PrometheusRule", &["monitoring.coreos.com/v1"]),
+    ("ServiceMonitor", &["monitoring.coreos.com/v1"]),
     (
         "HelmRelease",
         &[
@@ -195,7 +196,10 @@ fn provider(document: &Document, spec: &CanarySpec) -> Result<(), Diagnostic> {
     };
     let help = match nearest::nearest(&spec.provider, known) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("simulated are {}", nearest::listed(&known)),
+        None => format!(
+            "simulated are {}; with -f, --as nginx tries the same analysis on ingress-nginx",
+            nearest::listed(&known)
+        ),
     };
     Err(diagnostic
         .at_place(&document.place_of("/spec/provider"))
@@ -243,14 +247,16 @@ fn analysis(document: &Document, analysis: &Analysis) -> Result<(), Diagnostic> 
     }
     for (key, weight) in [
         ("stepWeight", analysis.step_weight),
-        ("maxWeight", analysis.max_weight),
         ("stepWeightPromotion", analysis.step_weight_promotion),
     ] {
-        self::weight(document, &format!("/spec/analysis/{key}"), key, weight)?;
+        self::weight(document, &format!("/spec/analysis/{key}"), key, weight, 100)?;
     }
+    // More than 100 is admitted and never reached: lint says so (`max-weight-out-of-reach`).
+    let pointer = "/spec/analysis/maxWeight";
+    self::weight(document, pointer, "maxWeight", analysis.max_weight, 1000)?;
     for (index, weight) in analysis.step_weights.iter().enumerate() {
         let pointer = format!("/spec/analysis/stepWeights/{index}");
-        self::weight(document, &pointer, "stepWeights", *weight)?;
+        self::weight(document, &pointer, "stepWeights", *weight, 100)?;
     }
     for (index, webhook) in analysis.webhooks.iter().enumerate() {
         let pointer = format!("/webhooks/{index}");
@@ -299,12 +305,18 @@ fn analysis(document: &Document, analysis: &Analysis) -> Result<(), Diagnostic> 
 }
 
 /// A weight is a percentage.
-fn weight(document: &Document, pointer: &str, key: &str, weight: i64) -> Result<(), Diagnostic> {
-    if (0..=100).contains(&weight) {
+fn weight(
+    document: &Document,
+    pointer: &str,
+    key: &str,
+    weight: i64,
+    most: i64,
+) -> Result<(), Diagnostic> {
+    if (0..=most).contains(&weight) {
         return Ok(());
     }
     Err(Diagnostic::new(format!(
-        "Canary `{}`: `spec.analysis.{key}` must be from 0 to 100, not {weight}",
+        "Canary `{}`: `spec.analysis.{key}` must be from 0 to {most}, not {weight}",
         document.name
     ))
     .at_place(&document.place_of(pointer))

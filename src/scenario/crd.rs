@@ -120,6 +120,58 @@ const KEYS: [(&str, &[&str]); 9] = [
     ),
 ];
 
+/// Keys that Flagger reads and no part of the simulation does, and what that means.
+const UNMODELLED: [(&str, &str); 14] = [
+    ("/spec/service/gateways", "it belongs to a service mesh"),
+    (
+        "/spec/service/trafficPolicy",
+        "it belongs to a service mesh",
+    ),
+    ("/spec/service/delegation", "it belongs to a service mesh"),
+    ("/spec/service/meshName", "it belongs to a service mesh"),
+    ("/spec/service/backends", "it belongs to a service mesh"),
+    (
+        "/spec/service/retries",
+        "requests are retried as ingress-nginx does",
+    ),
+    ("/spec/service/match", "all requests are alike"),
+    ("/spec/service/rewrite", "all requests are alike"),
+    ("/spec/service/headers", "all requests are alike"),
+    ("/spec/service/mirror", "no copies of requests are sent"),
+    ("/spec/service/corsPolicy", "all requests are alike"),
+    (
+        "/spec/service/timeout",
+        "requests wait as long as ingress-nginx lets them",
+    ),
+    (
+        "/spec/analysis/match",
+        "no user's request has such a header or cookie",
+    ),
+    (
+        "/spec/analysis/sessionAffinity",
+        "each request is routed by itself",
+    ),
+];
+
+/// The keys of [`UNMODELLED`] that a Canary has.
+pub(super) fn unmodelled_keys(canary: &Document) -> Vec<LeftOut> {
+    let there = UNMODELLED
+        .iter()
+        .filter(|(pointer, _)| canary.node.pointer(pointer).is_some());
+    there
+        .map(|(pointer, meaning)| {
+            let (source, range) = canary.place_of(pointer);
+            let key = pointer[1..].replace('/', ".");
+            LeftOut {
+                kind: canary.kind.clone(),
+                name: canary.name.clone(),
+                place: format!("{}:{}", source.name, source.line_column(range.start).0),
+                reason: format!("`{key}` plays no part: {meaning}"),
+            }
+        })
+        .collect()
+}
+
 /// The keys that the API server would drop; an error where one is probably a slip.
 pub(super) fn dropped_keys(canary: &Document) -> Result<Vec<LeftOut>, Diagnostic> {
     let mut dropped = Vec::new();

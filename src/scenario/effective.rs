@@ -1,6 +1,9 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
 mod aggregate;
+mod chaos;
+mod classes;
+mod distributions;
 mod events;
 mod gateway;
 mod metrics;
@@ -17,10 +20,11 @@ use std::collections::BTreeSet;
 use super::assemble::Files;
 use super::model::{
     Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, Prometheus,
-    Run, Scenario, TrafficModel,
+    Proxy, Run, Scenario, TrafficModel,
 };
 use super::rules;
-use super::schema::{File, PrometheusVersion};
+use super::schema::{File, IngressKeys, PrometheusVersion};
+use super::service_monitor;
 use super::units::{Time, shown};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, Node};
@@ -39,6 +43,7 @@ const DEFAULT_SCRAPE: Span = Span::from_secs(30);
 /// Everything there is to say about one scenario, with the texts for places.
 struct Reading<'a> {
     text: &'a Node,
+    files: &'a dyn Files,
     assumptions: Vec<String>,
 }
 
@@ -52,10 +57,13 @@ pub(super) fn effective(
 ) -> Result<Scenario, Diagnostic> {
     let mut reading = Reading {
         text,
+        files,
         assumptions: Vec::new(),
     };
     let horizon = reading.horizon(&file)?;
-    let traffic = reading.traffic(&file, horizon, files)?;
+    let traffic = reading.traffic(&file, horizon)?;
+    // Where the sentence on scrapes goes, once the manifests are known.
+    let scrapes_told_at = reading.assumptions.len();
     let mut prometheus = reading.prometheus(&file)?;
     let ingress = reading.ingress(&file)?;
     let cluster = reading.cluster(&file)?;
@@ -65,10 +73,15 @@ pub(super) fn effective(
     let initial_version = reading.initial_version(&file, &versions)?;
     let pipeline = reading.pipeline(&file)?;
     let mut events = reading.events(&file, &versions, horizon)?;
+    let chaos = reading.chaos(&file, &versions, horizon)?;
     let expect = reading.expect(&file)?;
     let mut manifests = manifests()?;
+    reading.classes_fit(&traffic.classes, &versions, &manifests.ingresses)?;
     reading.edits(&mut events, &manifests)?;
     let webhooks = reading.webhooks(&file, &events, &manifests, horizon)?;
+    if let Some(sentence) = reading.scraped(&file, &manifests, &mut prometheus)? {
+        reading.assumptions.insert(scrapes_told_at, sentence);
+    }
     let given = manifests.documents.iter();
     for document in given.filter(|document| document.kind == "PrometheusRule") {
         let groups = rules::of_manifest(document, version_of(&file))?;
@@ -92,13 +105,17 @@ pub(super) fn effective(
         traffic_model: file.run.traffic_model.unwrap_or_default(),
     };
     if run.traffic_model == TrafficModel::Aggregate {
-        reading.can_be_aggregated(
-            &traffic,
-            &versions,
-            &prometheus,
-            exports || !metrics.is_empty(),
-            &manifests,
-        )?;
+        reading.can_be_aggregated(&aggregate::Counted {
+            traffic: &traffic,
+            ingress: &ingress,
+            prometheus: &prometheus,
+            versions: &versions,
+            exports: exports || !metrics.is_empty(),
+            manifests: &manifests,
+            events: &events,
+            webhooks: &webhooks,
+            chaos: &chaos,
+        })?;
     }
     Ok(Scenario {
         title: file.title.unwrap_or_else(|| name.to_owned()),
@@ -123,6 +140,7 @@ pub(super) fn effective(
         pipeline,
         events,
         webhooks,
+        chaos,
         expect,
         manifests,
         assumptions: reading.assumptions,
@@ -225,16 +243,11 @@ impl Reading<'_> {
         Ok(warm_up)
     }
 
-    fn prometheus(&mut self, file: &File) -> Result<Prometheus, Diagnostic> {
+    fn prometheus(&self, file: &File) -> Result<Prometheus, Diagnostic> {
         let keys = &file.prometheus;
         let scrape_interval = match keys.scrape_interval {
             Some(_) => self.period("prometheus.scrape_interval", keys.scrape_interval, 0)?,
-            None => {
-                self.assume(format!(
-                    "Prometheus scrapes every {DEFAULT_SCRAPE}, as kube-prometheus-stack does (`prometheus.scrape_interval`)."
-                ));
-                DEFAULT_SCRAPE
-            }
+            None => DEFAULT_SCRAPE,
         };
         let rule_groups = rules::of_scenario(self.text, &keys.rules, version_of(file))?;
         Ok(Prometheus {
@@ -254,6 +267,35 @@ impl Reading<'_> {
         })
     }
 
+    /// What the controller's ServiceMonitor says of the scrape, where the scenario does not; and what is assumed where neither does.
+    fn scraped(
+        &self,
+        file: &File,
+        manifests: &Manifests,
+        prometheus: &mut Prometheus,
+    ) -> Result<Option<String>, Diagnostic> {
+        let mut interval = None;
+        let given = manifests.documents.iter();
+        for document in given.filter(|document| document.kind == "ServiceMonitor") {
+            if let Some(monitor) = service_monitor::of_ingress(document)? {
+                interval = interval.or(monitor.interval);
+                if file.prometheus.honor_labels.is_none() {
+                    prometheus.honor_labels |= monitor.honor_labels;
+                }
+            }
+        }
+        if file.prometheus.scrape_interval.is_some() {
+            return Ok(None);
+        }
+        if let Some(interval) = interval {
+            prometheus.scrape_interval = interval;
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "Prometheus scrapes every {DEFAULT_SCRAPE}, as kube-prometheus-stack does (`prometheus.scrape_interval`)."
+        )))
+    }
+
     fn ingress(&mut self, file: &File) -> Result<IngressController, Diagnostic> {
         let keys = &file.ingress;
         Ok(IngressController {
@@ -266,6 +308,33 @@ impl Reading<'_> {
             sync_delay: self.delay("ingress.sync_delay", keys.sync_delay, 3300)?,
             worker_poll: self.period("ingress.worker_poll", keys.worker_poll, 1000)?,
             flush_interval: self.period("ingress.flush_interval", keys.flush_interval, 1000)?,
+            proxy: self.proxy(keys)?,
+        })
+    }
+
+    fn proxy(&self, keys: &IngressKeys) -> Result<Proxy, Diagnostic> {
+        let default = Proxy::default();
+        let count = |key: &str, given: Option<u32>, default: u32| {
+            let pointer = format!("/ingress/{key}");
+            self.count(
+                &pointer,
+                &format!("ingress.{key}"),
+                given.unwrap_or(default),
+            )
+        };
+        Ok(Proxy {
+            controllers: count("controllers", keys.controllers, default.controllers)?,
+            connect_timeout: self.period("ingress.connect_timeout", keys.connect_timeout, 5000)?,
+            read_timeout: self.period("ingress.read_timeout", keys.read_timeout, 60_000)?,
+            next_upstream: match &keys.next_upstream {
+                Some(causes) => causes.iter().copied().collect(),
+                None => default.next_upstream,
+            },
+            tries: count("tries", keys.tries, default.tries)?,
+            load_balance: keys.load_balance.unwrap_or(default.load_balance),
+            metrics_per_host: keys.metrics_per_host.unwrap_or(default.metrics_per_host),
+            report_status_classes: (keys.report_status_classes)
+                .unwrap_or(default.report_status_classes),
         })
     }
 
@@ -294,11 +363,22 @@ impl Reading<'_> {
 
     /// A time that may be nothing, up to an hour.
     fn delay(&self, key: &str, given: Option<Time>, default_ms: i64) -> Result<Span, Diagnostic> {
+        self.delay_at(&pointer(key), key, given, default_ms)
+    }
+
+    /// As [`delay`](Self::delay), for a key within a list.
+    fn delay_at(
+        &self,
+        pointer: &str,
+        key: &str,
+        given: Option<Time>,
+        default_ms: i64,
+    ) -> Result<Span, Diagnostic> {
         let span = given.map_or(Span::from_millis(default_ms), |t| t.0);
         if span > Span::from_secs(3600) {
             let message = format!("`{key}` must be at most 1h, not {}", shown(span));
             return Err(self
-                .refuse(&pointer(key), message)
+                .refuse(pointer, message)
                 .help("it is a delay within a cluster"));
         }
         Ok(span)

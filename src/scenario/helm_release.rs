@@ -10,10 +10,12 @@ use crate::k8s::manifest::Document;
 
 use super::model::FlaggerRelease;
 
-/// Flagger's flags, if this is the HelmRelease of its chart. `namespace` is the Canary's.
+/// Flagger's flags, if this is the HelmRelease of its chart. `namespace` is the Canary's; a provider that is not simulated is
+/// passed over where the scenario has one of its own (`overruled`).
 pub(super) fn flagger(
     document: &Document,
     namespace: &str,
+    overruled: bool,
 ) -> Result<Option<FlaggerRelease>, Diagnostic> {
     let text = |pointer: &str| {
         document
@@ -41,13 +43,14 @@ pub(super) fn flagger(
     }
     let mesh_provider = match text("/spec/values/meshProvider") {
         None | Some("") => None,
+        Some(name) if overruled => Provider::parse(name),
         Some(name) => Some(Provider::parse(name).ok_or_else(|| {
             refuse(
                 "/spec/values/meshProvider",
                 format!("the provider `{}` is not simulated", name.escape_debug()),
             )
             .help(
-                "`nginx`, `kubernetes` and `gatewayapi:v1` are: change the value, or leave the file out of `manifests`",
+                "`nginx`, `kubernetes` and `gatewayapi:v1` are: set the scenario's `provider` (with -f, --as nginx), or leave the file out",
             )
         })?),
     };

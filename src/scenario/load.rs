@@ -1,6 +1,7 @@
-//! Reading a scenario and the manifests it points at: the only place here that touches files.
+//! Reading a scenario and the manifests it points at, or manifests alone: the only place here that touches files.
 
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::assemble::{Files, assemble};
@@ -8,7 +9,7 @@ use super::glob;
 use super::model::Scenario;
 use super::text::Override;
 use crate::diagnostic::{Diagnostic, SourceText};
-use crate::k8s::manifest::MAX_FILE_BYTES;
+use crate::k8s::manifest::{self, MAX_FILE_BYTES};
 
 /// Largest scenario read, in bytes.
 const MAX_SCENARIO_BYTES: usize = 1024 * 1024;
@@ -23,6 +24,139 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<Scenario, Diagnostic>
     })?;
     let folder = Folder(path.parent().unwrap_or(Path::new("")));
     assemble(&name(path), &source, overrides, &folder)
+}
+
+/// Most files of a folder of manifests.
+const MAX_FILES: usize = 500;
+/// Folders deeper than this below the one given are not searched.
+const DEEPEST: usize = 16;
+/// What standard input is called in messages.
+pub const STDIN: &str = "stdin";
+
+/// Manifests that were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The texts, in order of their names within each path given.
+    pub sources: Vec<Arc<SourceText>>,
+    /// YAML files of folders that hold no Kubernetes object, and why.
+    pub passed_over: Vec<String>,
+}
+
+/// Reads the manifests at `paths`: files, folders with all the YAML below them, and `-` for `stdin`.
+///
+/// # Errors
+/// What cannot be read, or is no YAML. A file of a folder without any Kubernetes object (`values.yaml`) is no error; one that
+/// was named is.
+pub fn manifests(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Found, Diagnostic> {
+    let mut found = Found::default();
+    for path in paths {
+        if path == Path::new("-") {
+            found.sources.push(read_stdin(stdin)?);
+        } else if path.is_dir() {
+            let mut files = Vec::new();
+            yaml_files(path, DEEPEST, &mut files).map_err(|error| {
+                let why = reason(&error);
+                Diagnostic::new(format!("`{}` cannot be read: {why}", path.display()))
+            })?;
+            if files.is_empty() {
+                return Err(Diagnostic::new(format!(
+                    "there is no YAML file in `{}`",
+                    path.display()
+                ))
+                .help("names that end in .yaml, .yml or .json are read"));
+            }
+            for file in files {
+                let source = read(&file, MAX_FILE_BYTES).map_err(file_error)?;
+                match manifest::names_a_kind(&source) {
+                    Ok(true) => found.sources.push(source),
+                    Ok(false) => found
+                        .passed_over
+                        .push(format!("{} holds no Kubernetes object", source.name)),
+                    Err(diagnostic) => return Err(rendered_first(&source, diagnostic)),
+                }
+            }
+        } else {
+            let source = read(path, MAX_FILE_BYTES).map_err(file_error)?;
+            if let Err(diagnostic) = manifest::read(&source) {
+                return Err(rendered_first(&source, diagnostic));
+            }
+            found.sources.push(source);
+        }
+        if found.sources.len() > MAX_FILES {
+            return Err(
+                Diagnostic::new(format!("there are more than {MAX_FILES} manifest files"))
+                    .help("give the folder of one application"),
+            );
+        }
+    }
+    let mut names: Vec<&str> = found.sources.iter().map(|s| s.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < found.sources.len() {
+        let mut seen = Vec::new();
+        found.sources.retain(|source| {
+            let first = !seen.contains(&source.name);
+            seen.push(source.name.clone());
+            first
+        });
+    }
+    Ok(found)
+}
+
+fn file_error(why: String) -> Diagnostic {
+    Diagnostic::new(format!("the file {why}")).help("give manifests, or the folder they are in")
+}
+
+/// A chart's templates are no YAML until Helm has filled them in.
+fn rendered_first(source: &SourceText, diagnostic: Diagnostic) -> Diagnostic {
+    if source.text.contains("{{") && diagnostic.message.contains("not readable as YAML") {
+        return diagnostic
+            .help("it is a Helm template: helm template CHART | rollcast simulate -f -");
+    }
+    diagnostic
+}
+
+fn read_stdin(stdin: &mut dyn Read) -> Result<Arc<SourceText>, Diagnostic> {
+    let refuse = |why: String| Diagnostic::new(format!("standard input cannot be read: {why}"));
+    let mut bytes = Vec::new();
+    let mut limited = stdin.take(MAX_FILE_BYTES as u64 + 1);
+    limited
+        .read_to_end(&mut bytes)
+        .map_err(|error| refuse(reason(&error)))?;
+    if bytes.len() > MAX_FILE_BYTES {
+        return Err(refuse(format!("at most {MAX_FILE_BYTES} bytes are read")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8 text".to_owned()))?;
+    let source = SourceText::new(STDIN, text);
+    manifest::read(&source).map_err(|diagnostic| rendered_first(&source, diagnostic))?;
+    Ok(source)
+}
+
+/// The YAML files below a folder, in order of their paths; what starts with a dot is left alone, and so are linked folders.
+fn yaml_files(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    entries.sort();
+    for path in entries {
+        let hidden = path
+            .file_name()
+            .is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if hidden || found.len() > MAX_FILES {
+            continue;
+        }
+        if path.is_dir() {
+            if depth > 0 && !path.is_symlink() {
+                yaml_files(&path, depth - 1, found)?;
+            }
+        } else if path
+            .extension()
+            .is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+        {
+            found.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// The files around a scenario.

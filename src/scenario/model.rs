@@ -1,7 +1,14 @@
 //! The effective scenario, as data. Times are [`Span`]s from the scenario's zero, service times whole nanoseconds,
 //! rates requests per second, ratios fractions.
 
+mod faults;
 mod metrics;
+mod requests;
+
+pub use faults::{Fault, FaultKind, Workload};
+pub use requests::{
+    Behaviour, ClassBehaviour, Clients, LoadBalance, NextUpstream, Proxy, RequestClass, WarmUp,
+};
 
 use std::collections::BTreeMap;
 
@@ -14,7 +21,7 @@ use crate::k8s::manifest::Document;
 use crate::k8s::{
     ConfigMap, Deployment, HorizontalPodAutoscaler, HttpRoute, Ingress, Secret, Service,
 };
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 pub use metrics::{PodDiscovery, SyntheticKind, SyntheticSeries, Terms, VersionMetrics};
 
@@ -59,6 +66,9 @@ pub struct Scenario {
     /// How the Canary's webhooks answer, by their names; what is not here answers 200 at once.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub webhooks: BTreeMap<String, WebhookScript>,
+    /// Faults that are put in, in order of their start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chaos: Vec<Fault>,
     /// What `check` asserts.
     pub expect: Option<Expect>,
     /// The user's objects.
@@ -118,6 +128,33 @@ pub struct Traffic {
     pub host: Option<String>,
     /// Where requests enter.
     pub via: Via,
+    /// After how long a user goes away; `None` is never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// Users who wait for their answers, besides those of `rate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clients: Option<Clients>,
+    /// Kinds of requests; none is a plain GET of `/`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<RequestClass>,
+}
+
+impl Traffic {
+    /// Independent users who send so many requests a second through the ingress.
+    pub fn steady(per_second: f64) -> Self {
+        Traffic {
+            arrivals: Arrivals::Poisson,
+            rate: vec![RatePoint {
+                at: Span::ZERO,
+                per_second,
+            }],
+            host: None,
+            via: Via::Ingress,
+            timeout: None,
+            clients: None,
+            classes: Vec::new(),
+        }
+    }
 }
 
 /// How arrivals are spaced.
@@ -162,6 +199,22 @@ pub struct IngressController {
     pub worker_poll: Span,
     /// How often a worker hands its records to the exporter.
     pub flush_interval: Span,
+    /// Timeouts, attempts, balancing and labels, where anything was said of them.
+    #[serde(skip_serializing_if = "Proxy::is_default")]
+    pub proxy: Proxy,
+}
+
+impl Default for IngressController {
+    fn default() -> Self {
+        IngressController {
+            attribution: Attribution::Shared,
+            workers: 2,
+            sync_delay: Span::from_millis(3300),
+            worker_poll: Span::from_secs(1),
+            flush_interval: Span::from_secs(1),
+            proxy: Proxy::default(),
+        }
+    }
 }
 
 /// What the `ingress` label of a request says.
@@ -280,6 +333,32 @@ pub struct Version {
     /// What its pods go through besides, where anything was said of it.
     #[serde(skip_serializing_if = "PodCourse::is_plain")]
     pub course: PodCourse,
+    /// How its pods behave besides, where anything was said of it.
+    #[serde(skip_serializing_if = "Behaviour::is_plain")]
+    pub behaviour: Behaviour,
+}
+
+impl Default for Version {
+    fn default() -> Self {
+        Version {
+            service_time: Distribution::Lognormal {
+                median_ns: 20_000_000,
+                sigma: 0.5,
+            },
+            failure_time: None,
+            concurrency: 8,
+            cpu_per_request_ns: 5_000_000,
+            startup: Distribution::Lognormal {
+                median_ns: 4_000_000_000,
+                sigma: 0.4,
+            },
+            base_failure_rate: 0.0,
+            image: None,
+            env: BTreeMap::new(),
+            course: PodCourse::default(),
+            behaviour: Behaviour::default(),
+        }
+    }
 }
 
 /// What the pods of a version go through between their creation and their end, beyond `startup`.
@@ -287,6 +366,10 @@ pub struct Version {
 pub struct PodCourse {
     /// What pulling the image takes; `None`: it is on every node already.
     pub image_pull: Option<ImagePull>,
+    /// Until when every attempt to pull the image fails.
+    pub image_pull_fails_until: Option<Timestamp>,
+    /// What a container's memory comes to, where anything was said of it.
+    pub memory: Option<Memory>,
     /// From a container's start to its first good answer to a probe. Then the template's probes say when a pod is ready,
     /// and `startup` does not.
     pub boot: Option<Distribution>,
@@ -303,6 +386,15 @@ impl PodCourse {
     pub fn is_plain(&self) -> bool {
         *self == PodCourse::default()
     }
+}
+
+/// A container's working set: so much at its start, and more every second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// At the start, in bytes.
+    pub base_bytes: u64,
+    /// Growth in bytes a second.
+    pub leak_bytes_per_second: u64,
 }
 
 /// What pulling an image takes.
@@ -343,6 +435,32 @@ pub enum Distribution {
         /// Upper bound.
         max_ns: u64,
     },
+    /// The sum of `shape` exponential times, where that is a whole number: less spread than one.
+    Gamma {
+        /// Mean.
+        mean_ns: u64,
+        /// The larger, the narrower.
+        shape: f64,
+    },
+    /// As recorded: between neighbouring values equally likely.
+    Empirical {
+        /// The recorded times, ascending; never empty.
+        values_ns: Vec<u64>,
+    },
+    /// One of several, each so often.
+    Mixture {
+        /// The parts; never empty, none a mixture.
+        parts: Vec<Part>,
+    },
+}
+
+/// A part of a mixture of distributions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Part {
+    /// How often, as the other parts' weights have it.
+    pub weight: f64,
+    /// Its distribution.
+    pub of: Distribution,
 }
 
 /// `[pipeline]`: what a commit goes through on its way to the cluster, stage after stage.
@@ -405,6 +523,8 @@ pub enum Action {
         /// Keys and values in base64.
         data: BTreeMap<String, String>,
     },
+    /// The Canary is deleted.
+    Delete,
     /// The Canary's spec is edited.
     Edit {
         /// What was laid over it.

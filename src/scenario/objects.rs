@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::model::{LeftOut, Manifests};
-use super::{admission, crd, helm_release};
+use super::{admission, crd, helm_release, service_monitor};
 use crate::diagnostic::{Content, Diagnostic, Key, Node, Place, nearest};
 use crate::k8s::manifest::Document;
 use crate::k8s::{Deployment, HorizontalPodAutoscaler, ObjectMeta};
@@ -30,6 +30,7 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
 
     let canary = pick_canary(scenario, &mut known)?;
     manifests.left_out.extend(crd::dropped_keys(&canary)?);
+    manifests.left_out.extend(crd::unmodelled_keys(&canary));
     manifests.canary = typed(&canary)?;
     default_namespace(&mut manifests.canary.metadata);
     admission::canary(&canary, &manifests.canary)?;
@@ -98,9 +99,19 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
             "Service" => manifests.services.push(typed(&document)?),
             "ConfigMap" => manifests.config_maps.push(typed(&document)?),
             "Secret" => manifests.secrets.push(typed(&document)?),
-            // Read where the version of Prometheus is known.
+            // Read where the version of Prometheus is known, and what the scenario says of it.
             "PrometheusRule" => {}
-            "HelmRelease" => match helm_release::flagger(&document, &namespace)? {
+            "ServiceMonitor" if service_monitor::of_ingress(&document)?.is_some() => {}
+            "ServiceMonitor" => {
+                let reason = "it is not the ingress controller's".to_owned();
+                manifests.left_out.push(left_out(&document, reason));
+                continue;
+            }
+            "HelmRelease" => match helm_release::flagger(
+                &document,
+                &namespace,
+                scenario.get("provider").is_some(),
+            )? {
                 Some(_) if manifests.flagger.is_some() => {
                     return Err(Diagnostic::new("Flagger is installed twice")
                         .at_place(&document.place_of("/metadata/name"))
@@ -177,6 +188,7 @@ fn given_once(documents: &[Document]) -> Result<(), Diagnostic> {
 fn pick_canary(scenario: &Node, known: &mut Vec<Document>) -> Result<Document, Diagnostic> {
     let patch = scenario.get("canary");
     let chosen = patch.and_then(|p| p.pointer("/metadata/name"));
+    let chosen_namespace = patch.and_then(|p| p.pointer("/metadata/namespace"));
     let canaries: Vec<usize> = (0..known.len())
         .filter(|&i| known[i].kind == "Canary")
         .collect();
@@ -184,7 +196,10 @@ fn pick_canary(scenario: &Node, known: &mut Vec<Document>) -> Result<Document, D
         .iter()
         .copied()
         .filter(|&i| {
-            canaries.len() == 1 || chosen.is_some_and(|c| c.as_str() == Some(&known[i].name))
+            let named = chosen.is_some_and(|c| c.as_str() == Some(&known[i].name));
+            let there = chosen_namespace
+                .is_none_or(|namespace| namespace.as_str() == Some(namespace_of(&known[i])));
+            canaries.len() == 1 || named && there
         })
         .collect();
     match (matching.as_slice(), canaries.as_slice(), patch) {
@@ -422,7 +437,7 @@ fn default_namespace(meta: &mut ObjectMeta) {
     }
 }
 
-fn namespace_of(document: &Document) -> &str {
+pub(super) fn namespace_of(document: &Document) -> &str {
     document
         .node
         .pointer("/metadata/namespace")

@@ -2,7 +2,7 @@
 //!
 //! The HPA's arithmetic is [`super::hpa`]'s. Under provider `pod-scaling` the router owns both Deployments' replicas: the
 //! primary's HPA sees the pods of both, what it wants is split by the weight in force, and the target's own HPA rests.
-//! Left out: custom and external metrics (they fail, as without an adapter), memory (a pod uses none).
+//! Left out: custom and external metrics (they fail, as without an adapter).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,11 +99,13 @@ impl Autoscaling {
         }
     }
 
-    /// metrics-server asks the kubelets; `cpu` gives the CPU time a pod has used, in nanoseconds.
+    /// metrics-server asks the kubelets; `cpu` gives the CPU time a pod has used, in nanoseconds, `memory` its working
+    /// set, in bytes.
     pub(super) fn sample(
         &mut self,
         pods: &PodSet,
         cpu: impl Fn(PodId) -> Option<u64>,
+        memory: impl Fn(&Pod) -> u64,
         now: Timestamp,
         queue: &mut Queue<Event>,
     ) {
@@ -115,7 +117,7 @@ impl Autoscaling {
                 at: now,
                 // metrics-server drops a pod whose counters show nothing at all.
                 cpu_nanos: cpu(pod.id).unwrap_or(0).max(1),
-                memory_bytes: 1 << 20,
+                memory_bytes: memory(pod),
             })
         });
         self.metrics.scrape(samples);

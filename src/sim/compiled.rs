@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use super::ingress::IngressPlan;
-use super::kubelets::{Kubelets, containers_end};
+use super::kubelets::Kubelets;
+use super::path_plan::path_plan;
 use super::requests::PathPlan;
-use super::routing::{Entry, entry};
+use super::routing::entry;
 use super::world::World;
 use crate::record::Record;
-use crate::scenario::{RatePoint, Scenario, TrafficModel};
+use crate::scenario::Scenario;
 use crate::seed::RunSeed;
-use crate::time::Span;
 
 /// A scenario, and the tables made of its distributions.
 #[derive(Clone, Debug)]
@@ -24,30 +23,9 @@ pub struct Compiled {
 impl Compiled {
     /// Compiles a scenario.
     pub fn new(scenario: Arc<Scenario>) -> Self {
-        let entry = entry(&scenario);
-        let mut traffic = scenario.traffic.clone();
-        if entry == Entry::NoRule {
-            traffic.rate = vec![RatePoint {
-                at: Span::ZERO,
-                per_second: 0.0,
-            }];
-        }
-        let mut plan = PathPlan::new(
-            &traffic,
-            scenario.versions.values(),
-            &scenario.ingress,
-            entry == Entry::Recorded,
-        );
-        if scenario.gateway.is_some() {
-            plan.ingress = IngressPlan::gateway(traffic.via);
-        }
-        plan.kills = containers_end(&scenario);
-        if scenario.run.traffic_model == TrafficModel::Aggregate {
-            plan = plan.aggregated();
-        }
         Compiled {
             kubelets: Kubelets::new(&scenario, RunSeed(0)),
-            plan,
+            plan: path_plan(&scenario, entry(&scenario)),
             scenario,
         }
     }

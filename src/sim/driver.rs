@@ -98,6 +98,15 @@ impl<'w> Desk<'w> {
         Some((ticked, self.said))
     }
 
+    /// Does something else than a tick; says what was said meanwhile.
+    pub(super) fn act<R>(mut self, act: impl FnOnce(&mut Self) -> R) -> (R, Said) {
+        let done = act(&mut self);
+        if self.written {
+            self.world.react();
+        }
+        (done, self.said)
+    }
+
     /// Waits for an answer while the world goes on: controllers act on what has been written so far.
     fn wait(&mut self, span: Span) {
         if span <= Span::ZERO {
@@ -135,6 +144,12 @@ impl engine::World for Desk<'_> {
         let longest = world.scenario.prometheus.query_latency.as_millis();
         let latency = world.query_latency.random_range(1..=longest.max(1));
         self.now += Span::from_millis(latency);
+        if world.prometheus_is_down() {
+            return Err(unreachable(
+                &world.scenario.flagger.metrics_server,
+                &query.text,
+            ));
+        }
         let compiled = world.queries.compile(&query.text)?;
         let mut record = QueryRecord {
             metric: query.metric.clone(),
@@ -160,6 +175,9 @@ impl engine::World for Desk<'_> {
         let script = self.world.scenario.webhooks.get(&hook.name);
         let (answer, took) = webhooks::call(script, hook, self.now);
         self.wait(took);
+        if answer.is_ok() {
+            self.world.ask_load_tester(hook, self.now);
+        }
         answer
     }
 
@@ -230,6 +248,25 @@ fn answer(
         }
         Err(error) => Err(refused(422, "execution", &error.to_string())),
     }
+}
+
+/// What Go's HTTP client says of a server that does not listen, as `RunQuery` of `pkg/metrics/providers/prometheus.go`
+/// hands it on.
+fn unreachable(server: &str, query: &str) -> QueryError {
+    let escaped: String = query
+        .bytes()
+        .map(|byte| match byte {
+            b' ' => "+".to_owned(),
+            b'-' | b'_' | b'.' | b'~' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    let host = server.split("://").last().unwrap_or(server);
+    QueryError(format!(
+        "request failed: Get \"{server}/api/v1/query?query={escaped}\": dial tcp: connect to {host}: connection refused"
+    ))
 }
 
 fn success(kind: &str, result: &Value) -> String {

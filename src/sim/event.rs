@@ -1,5 +1,8 @@
 //! What can happen on the simulated control plane.
 
+use std::sync::Arc;
+
+use super::ingress::Conditions;
 use super::kubelets::Container;
 use super::pods::PodId;
 
@@ -14,8 +17,8 @@ pub(super) enum Event {
     Tick,
     /// Flagger's control loop starts another job for its Canary, whose interval has changed.
     ControlLoop,
-    /// Prometheus scrapes the ingress controller.
-    Scrape,
+    /// Prometheus scrapes the n-th ingress controller.
+    Scrape(usize),
     /// Prometheus scrapes a pod.
     PodScrape(PodId),
     /// Prometheus scrapes the process beside the cluster.
@@ -54,12 +57,25 @@ pub(super) enum Event {
         /// The canary's share of the requests, in millionths.
         share: u32,
     },
+    /// An nginx worker has learnt of the canary Ingress' present conditions.
+    WorkerConditions {
+        /// The worker.
+        worker: u32,
+        /// The conditions that the controller had synced.
+        conditions: Arc<Conditions>,
+    },
+    /// The scenario's n-th fault begins or ends.
+    Fault(usize),
+    /// Pods that change with their age are looked at.
+    Pace,
     /// metrics-server asks the kubelets.
     MetricsServer,
     /// The pipeline's Kustomization applies the n-th commit.
     CommitApplied(usize),
     /// The pipeline's Kustomization applies everything again.
     Reapply,
+    /// Flagger looks for the n-th time whether a Canary that is being deleted may go.
+    Terminate(u32),
     /// The HPA controller looks at the n-th HPA.
     Hpa(usize),
 }

@@ -1,6 +1,6 @@
 //! From the ingress controller's counters to the series that Prometheus keeps of them.
 //!
-//! One controller pod, scraped as the Prometheus Operator's ServiceMonitor does it: the target's own `namespace` and
+//! A target for each controller pod, scraped as the Prometheus Operator's ServiceMonitor does it: the target's own `namespace` and
 //! `service` win, so those of the Ingress become `exported_namespace` and `exported_service` (unless labels are honoured).
 //! Families and labels are the exporter's (`internal/ingress/metric/collectors/socket.go` of ingress-nginx 1.15).
 //! Only families that some loaded query can select are kept. Left out: the size and byte families, constant labels of the
@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 use crate::tsdb::{Labels, ScrapeLabels, SeriesId, Storage, TargetId};
 
 use super::ingress::{BUCKET_BOUNDS, BUCKETS, Cell, Counters, GROUPS, Group, Histogram, Status};
+use super::label_sets::{LabelSet, label_sets};
+use super::names::pod_suffix;
 
 /// A family of the exporter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,11 @@ pub(super) struct IngressExporter {
     labels: ScrapeLabels,
     families: Vec<Family>,
     /// The Ingress' labels, by group.
-    groups: [GroupLabels; GROUPS],
+    groups: Vec<GroupLabels>,
+    /// Name of the controller's pod.
+    pod: String,
+    /// Whether statuses are shown by their class.
+    status_classes: bool,
     /// Series of a family, group and status, once born.
     series: Vec<Option<Vec<SeriesId>>>,
 }
@@ -67,17 +73,22 @@ struct GroupLabels {
     host: String,
     path: String,
     canary: String,
+    method: String,
 }
 
 impl IngressExporter {
-    /// A target in `storage`. `texts` are the queries that may be asked; what none of them names is not kept, unless
+    /// The target of the n-th controller in `storage`. `texts` are the queries that may be asked; what none of them names is not kept, unless
     /// `all` families are wanted.
     pub(super) fn new(
         scenario: &Scenario,
         texts: &[&str],
         all: bool,
+        controller: u32,
         storage: &mut Storage,
     ) -> Self {
+        let pod = controller_pod(controller);
+        let instance = format!("10.0.0.{}:10254", 10 + controller);
+        let groups = group_labels(scenario);
         let wanted = |family: &Family| {
             all || texts
                 .iter()
@@ -87,10 +98,10 @@ impl IngressExporter {
         let target_labels = [
             ("container", "controller"),
             ("endpoint", "metrics"),
-            ("instance", "10.0.0.10:10254"),
+            ("instance", &*instance),
             ("job", "ingress-nginx-controller-metrics"),
             ("namespace", "ingress-nginx"),
-            ("pod", CONTROLLER_POD),
+            ("pod", &*pod),
             ("service", "ingress-nginx-controller-metrics"),
         ];
         IngressExporter {
@@ -100,19 +111,22 @@ impl IngressExporter {
                 honor_labels: scenario.prometheus.honor_labels,
                 normalise_bounds: scenario.prometheus.version.starts_with('3'),
             },
-            series: vec![None; families.len() * GROUPS * Status::ALL.len()],
+            series: vec![None; families.len() * groups.len() * Status::ALL.len()],
             families,
-            groups: group_labels(scenario),
+            groups,
+            pod,
+            status_classes: scenario.ingress.proxy.report_status_classes,
         }
     }
 
     /// Stores what a scrape at `at` sees.
     pub(super) fn scrape(&mut self, counters: &Counters, storage: &mut Storage, at: Timestamp) {
         self.bear(counters, storage);
+        let groups = self.groups.len();
         let mut scrape = storage.scrape(self.target, at);
         for (index, family) in self.families.iter().enumerate() {
             for (group, status, cell) in counters.born() {
-                let Some(ids) = &self.series[slot(index, group, status)] else {
+                let Some(ids) = &self.series[slot(index, groups, group, status)] else {
                     continue;
                 };
                 match family.histogram(cell) {
@@ -130,11 +144,17 @@ impl IngressExporter {
         scrape.commit();
     }
 
+    /// Stores that a scrape at `at` got no answer.
+    pub(super) fn fail(&self, storage: &mut Storage, at: Timestamp) {
+        storage.fail_scrape(self.target, at);
+    }
+
     /// Makes the series of what has counted for the first time.
     fn bear(&mut self, counters: &Counters, storage: &mut Storage) {
+        let groups = self.groups.len();
         for (index, family) in self.families.iter().enumerate() {
             for (group, status, cell) in counters.born() {
-                let series = &mut self.series[slot(index, group, status)];
+                let series = &mut self.series[slot(index, groups, group, status)];
                 if series.is_some()
                     || family
                         .histogram(cell)
@@ -143,11 +163,14 @@ impl IngressExporter {
                     continue;
                 }
                 let labels = &self.groups[usize::from(group)];
-                let code = status.code().to_string();
+                let code = match (self.status_classes, status.code()) {
+                    (true, code) => format!("{}xx", code / 100),
+                    (false, code) => code.to_string(),
+                };
                 let id = |suffix: &str, le: Option<&str>| {
                     let name = format!("{}{suffix}", family.name());
                     let exposed = labels
-                        .exposed(&name, &code)
+                        .exposed(&name, &code, &self.pod)
                         .into_iter()
                         .chain(le.map(|le| ("le", le)));
                     storage.series(self.target, &self.labels.resolve(exposed))
@@ -159,8 +182,14 @@ impl IngressExporter {
     }
 }
 
-/// Pod name of the simulated controller.
-const CONTROLLER_POD: &str = "ingress-nginx-controller-6d675964ff-x7k2p";
+/// Pod name of the n-th simulated controller.
+fn controller_pod(number: u32) -> String {
+    const REPLICA_SET: &str = "ingress-nginx-controller-6d675964ff";
+    match number {
+        0 => format!("{REPLICA_SET}-x7k2p"),
+        _ => format!("{REPLICA_SET}-{}", pod_suffix(REPLICA_SET, number)),
+    }
+}
 
 /// The series of a family: one, or buckets, sum and count.
 fn ids_of<E>(
@@ -182,21 +211,26 @@ fn ids_of<E>(
     Ok(ids)
 }
 
-fn slot(family: usize, group: Group, status: Status) -> usize {
-    (family * GROUPS + usize::from(group)) * Status::ALL.len() + status as usize
+fn slot(family: usize, groups: usize, group: Group, status: Status) -> usize {
+    (family * groups + usize::from(group)) * Status::ALL.len() + status as usize
 }
 
 impl GroupLabels {
-    fn exposed<'a>(&'a self, name: &'a str, status: &'a str) -> [(&'a str, &'a str); 12] {
+    fn exposed<'a>(
+        &'a self,
+        name: &'a str,
+        status: &'a str,
+        pod: &'a str,
+    ) -> [(&'a str, &'a str); 12] {
         [
             ("__name__", name),
             ("canary", &self.canary),
             ("controller_class", "k8s.io/ingress-nginx"),
             ("controller_namespace", "ingress-nginx"),
-            ("controller_pod", CONTROLLER_POD),
+            ("controller_pod", pod),
             ("host", &self.host),
             ("ingress", &self.ingress),
-            ("method", "GET"),
+            ("method", &self.method),
             ("namespace", &self.namespace),
             ("path", &self.path),
             ("service", &self.service),
@@ -205,25 +239,31 @@ impl GroupLabels {
     }
 }
 
-/// Labels of the requests that the main Ingress leads to the primary (0) and the canary (1).
-fn group_labels(scenario: &Scenario) -> [GroupLabels; GROUPS] {
+/// Labels of the requests that the main Ingress leads to the primary (0) and the canary (1), and again for each set of
+/// labels that tells classes of requests apart.
+fn group_labels(scenario: &Scenario) -> Vec<GroupLabels> {
+    let ingress = source_ingress(&scenario.manifests.canary, &scenario.manifests.ingresses);
+    let (sets, _) = label_sets(scenario, ingress);
+    sets.iter()
+        .flat_map(|set| labels_of(scenario, set))
+        .collect()
+}
+
+fn labels_of(scenario: &Scenario, set: &LabelSet) -> [GroupLabels; GROUPS] {
     let canary = &scenario.manifests.canary;
     let ingress = source_ingress(canary, &scenario.manifests.ingresses);
     let service = apex(canary);
-    let rule = ingress.and_then(|i| i.spec.pointer("/rules/0"));
     let shared = GroupLabels {
         namespace: canary.metadata.namespace.clone(),
         ingress: ingress.map_or_else(|| service.to_owned(), |i| i.metadata.name.clone()),
         service: service.to_owned(),
-        host: rule
-            .and_then(|r| r.get("host")?.as_str())
-            .unwrap_or_default()
-            .to_owned(),
-        path: rule
-            .and_then(|r| r.pointer("/http/paths/0/path")?.as_str())
-            .unwrap_or("/")
-            .to_owned(),
+        host: match scenario.ingress.proxy.metrics_per_host {
+            true => set.host.clone(),
+            false => String::new(),
+        },
+        path: set.path.clone(),
         canary: String::new(),
+        method: set.method.clone(),
     };
     match scenario.ingress.attribution {
         // `upstreamName` in internal/ingress/controller/util.go.
@@ -262,7 +302,7 @@ fn apex(canary: &Canary) -> &str {
 }
 
 /// The Ingress that the Canary names, else the first that leads to the apex Service.
-fn source_ingress<'a>(canary: &Canary, ingresses: &'a [Ingress]) -> Option<&'a Ingress> {
+pub(super) fn source_ingress<'a>(canary: &Canary, ingresses: &'a [Ingress]) -> Option<&'a Ingress> {
     let named = canary.spec.ingress_ref.as_ref();
     ingresses.iter().find(|ingress| match named {
         Some(reference) => ingress.metadata.name == reference.name,

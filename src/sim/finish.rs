@@ -38,6 +38,7 @@ impl World {
             traffic: self.traffic(recording.zero, &recording.states),
             requests: self.path.totals(),
             latency: self.path.latency(),
+            load_tests: self.load_tests(recording.zero),
             findings: Vec::new(),
         };
         record.delivery = self.delivery(&record, recording.zero);

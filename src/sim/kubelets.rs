@@ -15,13 +15,14 @@ use std::collections::BTreeMap;
 use rand::{Rng, RngExt};
 
 use super::pods::backoff::{Backoff, scheduling_delay};
+use super::pods::memory::{WorkingSet, limit_of};
 use super::pods::nodes::{Allocatable, Nodes};
 use super::pods::probes::{PodProbes, Started};
 use super::pods::requests::PodRequests;
 use super::pods::shutdown::{Shutdown, ShutdownTimes};
 use super::pods::{NodeId, Pod, PodId, Startup};
 use super::sampling::{TableIx, Tables};
-use crate::scenario::{Distribution, ImagePull, NodePool, Scenario};
+use crate::scenario::{Distribution, ImagePull, Memory, NodePool, Scenario};
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
 
@@ -30,6 +31,12 @@ const REFUSAL: Span = Span::from_secs(1);
 
 /// The longest until a kubelet notices that a container has ended.
 const RELIST_MS: i64 = 1000;
+
+/// A container of which nothing was said.
+const MEMORY: Memory = Memory {
+    base_bytes: 64 << 20,
+    leak_bytes_per_second: 0,
+};
 
 /// From a pod's deletion until its kubelet acts.
 const NOTICE: Span = Span::from_millis(50);
@@ -62,6 +69,8 @@ struct Course {
     name: String,
     startup: TableIx,
     image_pull: Pull,
+    image_pull_fails_until: Option<Timestamp>,
+    memory: WorkingSet,
     boot: Option<TableIx>,
     never_ready: bool,
     crash_after: Option<TableIx>,
@@ -87,6 +96,19 @@ struct PodState {
     admitted: Timestamp,
     /// Containers that have ended: the number of the one that runs.
     container: u32,
+    /// Why that one will end, if nothing comes before.
+    end: Option<End>,
+}
+
+/// Why a container ends that nobody deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    /// A startup or liveness probe ran out of patience.
+    Probe,
+    /// The kernel, above the memory limit.
+    OutOfMemory,
+    /// Of its own.
+    Crash,
 }
 
 /// A container of a pod, for events that concern no later one.
@@ -138,6 +160,8 @@ pub(super) struct Trouble {
     pub(super) crashes: u32,
     /// Of these, killed by a probe.
     pub(super) killed: u32,
+    /// Of these, killed above their memory limit.
+    pub(super) out_of_memory: u32,
     /// Containers that started and never get ready.
     pub(super) never_ready: u32,
 }
@@ -182,6 +206,8 @@ impl Kubelets {
                         (_, Some(takes)) => Pull::Takes(compiled[takes]),
                         _ => Pull::Present,
                     },
+                    image_pull_fails_until: version.course.image_pull_fails_until,
+                    memory: version.course.memory.unwrap_or(MEMORY).into(),
                     boot,
                     never_ready: version.course.never_ready,
                     crash_after,
@@ -262,9 +288,15 @@ impl Kubelets {
         let key = (node, image(pod));
         // Without nodes each pod stands for one on a node of its own.
         let on_node = self.nodes.as_ref().and_then(|_| self.images.get(&key));
-        match (self.versions[state.version].image_pull, on_node) {
+        let course = &self.versions[state.version];
+        let fails = course.image_pull_fails_until.is_some_and(|at| now < at);
+        match (course.image_pull, on_node) {
+            (_, Some(at)) if *at <= now => Pulled::Present,
+            (Pull::Present | Pull::Takes(_), None) if fails => {
+                self.troubles[state.version].failed_pulls += 1;
+                Pulled::Retry(state.pulls.pull_failed(now + REFUSAL))
+            }
             (Pull::Present, _) => Pulled::Present,
-            (Pull::Takes(_) | Pull::Fails, Some(at)) if *at <= now => Pulled::Present,
             (Pull::Takes(_), Some(at)) => Pulled::At(*at),
             (Pull::Takes(table), None) => {
                 let there = now + time(&self.tables, table, state.draws.next_u64());
@@ -296,22 +328,44 @@ impl Kubelets {
             }
         };
         let crashes = course.crash_after.map(|after| now + draw(after));
+        let out_of_memory = limit_of(&pod.revision.template)
+            .and_then(|limit| course.memory.killed_after(limit))
+            .map(|age| now + age);
         let (ready, killed) = match started {
             Started::Ready(at) => (Some(at), None),
             Started::Killed(at) => (None, Some(at)),
         };
-        let trouble = &mut self.troubles[state.version];
         if course.never_ready || ready.is_none() {
-            trouble.never_ready += 1;
+            self.troubles[state.version].never_ready += 1;
         }
-        if killed.is_some_and(|at| crashes.is_none_or(|crash| at <= crash)) {
-            trouble.killed += 1;
-        }
+        let ends = [
+            (killed, End::Probe),
+            (out_of_memory, End::OutOfMemory),
+            (crashes, End::Crash),
+        ];
+        let first = ends
+            .into_iter()
+            .filter_map(|(at, end)| Some((at?, end)))
+            .min();
+        state.end = first.map(|(_, end)| end);
         Some(Running {
             container,
             ready: ready.filter(|_| !course.never_ready),
-            exits: [killed, crashes].into_iter().flatten().min(),
+            exits: first.map(|(at, _)| at),
         })
+    }
+
+    /// Working set of a pod's container, in bytes.
+    pub(super) fn working_set(&self, pod: &Pod, now: Timestamp) -> u64 {
+        let version = self.pods.get(&pod.id).map_or(0, |state| state.version);
+        let age = pod.container_started.map_or(Span::ZERO, |at| now - at);
+        self.versions[version].memory.at(age)
+    }
+
+    /// The container that runs in a pod, or starts next.
+    pub(super) fn container_of(&self, pod: PodId) -> Option<Container> {
+        let number = self.pods.get(&pod)?.container;
+        Some(Container { pod, number })
     }
 
     /// Whether this is the container that runs.
@@ -327,7 +381,13 @@ impl Kubelets {
         if pod.is_terminating() {
             return None;
         }
-        self.troubles[state.version].crashes += 1;
+        let trouble = &mut self.troubles[state.version];
+        trouble.crashes += 1;
+        match state.end.take() {
+            Some(End::Probe) => trouble.killed += 1,
+            Some(End::OutOfMemory) => trouble.out_of_memory += 1,
+            Some(End::Crash) | None => {}
+        }
         let restart = state.restarts.restart_at(now);
         state.restarts.restarted(now, restart);
         let noticed = state.draws.random_range(0..=RELIST_MS);
@@ -388,6 +448,7 @@ impl Kubelets {
             restarts: Backoff::kubelet(),
             admitted: Timestamp::ZERO,
             container: 0,
+            end: None,
         };
         self.pods.insert(pod, state);
     }
@@ -397,7 +458,10 @@ impl Kubelets {
 pub(super) fn containers_end(scenario: &Scenario) -> bool {
     scenario.versions.values().any(|version| {
         let course = &version.course;
-        course.boot.is_some() || course.crash_after.is_some() || course.shutdown.is_some()
+        course.boot.is_some()
+            || course.crash_after.is_some()
+            || course.shutdown.is_some()
+            || course.memory.is_some()
     })
 }
 

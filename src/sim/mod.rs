@@ -13,18 +13,23 @@ mod application;
 mod autoscaling;
 pub mod clock;
 mod compiled;
+mod deletion;
 pub mod deployment;
 mod driver;
 mod event;
 mod exporter;
+mod faults;
 mod findings;
 mod finish;
 mod gateway;
 pub mod hpa;
 pub mod ingress;
 mod kubelets;
+mod label_sets;
+mod load_tests;
 pub mod metrics_server;
 mod names;
+mod path_plan;
 mod pipeline;
 mod pod_course;
 pub mod pods;
@@ -51,7 +56,7 @@ use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
 pub use compiled::Compiled;
-pub use world::World;
+pub use world::{World, interval, provider};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.
 pub fn simulate(scenario: &Scenario) -> Record {

@@ -91,9 +91,11 @@ impl World {
         };
         self.workloads.pods.running(id, self.now);
         if let Some(at) = running.ready {
+            let at = at + self.slow_start(id);
             self.queue.push(at, Event::PodReady(running.container));
         }
-        if let Some(at) = running.exits {
+        let crashes = self.crashes_at(id);
+        if let Some(at) = [running.exits, crashes].into_iter().flatten().min() {
             self.queue
                 .push(at, Event::ContainerExits(running.container));
         }
@@ -158,6 +160,7 @@ impl World {
         });
         self.on_path.insert(pod, index);
         self.becomes_target(pod, index, version);
+        self.serves_since_now(pod);
         self.refresh_endpoints();
     }
 
@@ -218,7 +221,7 @@ impl World {
         self.queue.push(gone, Event::PodGone(id));
     }
 
-    fn version_of(&self, pod: PodId) -> usize {
+    pub(super) fn version_of(&self, pod: PodId) -> usize {
         self.workloads
             .pods
             .get(pod)

@@ -6,30 +6,44 @@
 //! ([`ingress`](super::ingress)). Its memory does not grow with the number of requests, but by a row per simulated second.
 //!
 //! Every request takes one draw from each of the streams arrivals, routing, service and faults, whatever becomes of it, so
-//! two configurations compared on one seed meet the same requests.
+//! two configurations compared on one seed meet the same requests. Those of load tests cut the
+//! loop where they are sent.
 
 mod attempts;
 mod batch;
 mod block;
+mod classes;
+mod clients;
 mod latency;
+mod load;
+mod ordered;
 mod plan;
 mod seconds;
 
 pub(crate) use batch::Answered;
+pub use classes::ClassPlan;
+pub use clients::ClientPlan;
+pub use load::{LoadEntry, LoadIx, LoadLength, LoadPlan, LoadStats};
 pub use plan::PathPlan;
 pub use seconds::{SecondStats, WindowTruth};
 
 use attempts::Attempts;
 use batch::Batch;
 use block::Block;
+use classes::{ClassIx, Classes};
+use clients::ClosedLoop;
+use load::Loads;
+use ordered::unanswered;
 use seconds::SecondLog;
 
 use crate::record::{Latency, RequestTotals};
+use crate::scenario::LoadBalance;
 use crate::seed::RunSeed;
-use crate::sim::aggregate::{Aggregate, Kind, Shares};
+use crate::sim::aggregate::{Aggregate, Counted, Kind, Shares};
 use crate::sim::application::AppCounters;
 use crate::sim::clock::{Nanos, Tick, tick};
-use crate::sim::ingress::{Backend, Counters, Endpoint, Group, Record, Recorder, Router, Status};
+use crate::sim::ingress::{Backend, Conditions, Counters, Endpoint, Group, Recorders, Router};
+use crate::sim::sampling::TableIx;
 use crate::sim::service::{PodIx, PodSpec, Pods, Side, Slowdown};
 
 /// All requests of a run.
@@ -39,12 +53,19 @@ pub struct RequestPath {
     batch: Batch,
     router: Router,
     pods: Pods,
-    recorder: Recorder,
+    recorders: Recorders,
     seconds: SecondLog,
     attempts: Attempts,
     pub(super) applications: AppCounters,
     /// In its place, where requests are drawn as counts.
     aggregate: Option<Box<Aggregate>>,
+    classes: Classes,
+    clients: Option<ClosedLoop>,
+    /// Whether requests are always served one by one.
+    ordered: bool,
+    loads: Loads,
+    /// Whether the ingress counts users.
+    counts_users: bool,
     now: Tick,
 }
 
@@ -52,28 +73,43 @@ impl RequestPath {
     /// A path without pods whose requests start after `start`.
     pub fn new(plan: PathPlan, seed: RunSeed, start: Nanos) -> Self {
         let now = tick(start);
-        let recorder = Recorder::new(&plan.ingress, plan.scrapes, seed);
+        let attempts = Attempts::new(&plan);
+        let classes = Classes::new(plan.classes);
+        let ordered = attempts.is_quick()
+            || plan.clients.is_some()
+            || classes.are_some()
+            || plan.ingress.balance != LoadBalance::RoundRobin;
+        let counts_users = plan.ingress.records;
+        let mut ingress = plan.ingress;
+        ingress.records |= plan.counts_loads;
+        let recorders = Recorders::new(&ingress, &plan.scrapes, seed);
         let aggregate = plan.laws.map(|laws| {
             let profile = plan.arrivals.profile().clone();
-            let grid = plan.scrapes.filter(|_| plan.ingress.records);
-            let flushes = recorder.flushes();
-            Box::new(Aggregate::new(laws, profile, grid, flushes, seed, now))
+            let grid = (plan.scrapes.first().copied()).filter(|_| counts_users);
+            let flushes = recorders.flushes();
+            let counted = Counted {
+                counters: Counters::new(ingress.groups),
+                status_classes: ingress.status_classes,
+            };
+            Box::new(Aggregate::new(
+                laws, profile, grid, flushes, counted, seed, now,
+            ))
         });
         RequestPath {
             block: Block::new(plan.arrivals, seed, now),
             batch: Batch::new(),
-            router: Router::new(&plan.ingress, seed),
+            router: Router::new(&ingress, seed),
             pods: Pods::new(plan.service),
-            recorder,
+            recorders,
             aggregate,
             seconds: SecondLog::new(now, plan.truth_seconds),
-            attempts: Attempts::new(
-                plan.ingress.read_timeout,
-                plan.ingress.tries,
-                plan.patience,
-                plan.kills,
-            ),
+            attempts,
             applications: AppCounters::default(),
+            classes,
+            clients: plan.clients.map(|plan| ClosedLoop::new(plan, seed, now)),
+            ordered,
+            loads: Loads::new(seed),
+            counts_users,
             now,
         }
     }
@@ -85,6 +121,10 @@ impl RequestPath {
         }
         self.block.reseed(seed, self.now);
         self.router.reseed(seed);
+        self.loads.reseed(seed);
+        if let Some(clients) = &mut self.clients {
+            clients.reseed(seed);
+        }
     }
 
     /// Adds a pod. It gets no requests until it is an endpoint.
@@ -103,7 +143,7 @@ impl RequestPath {
     pub fn kill_pod(&mut self, pod: PodIx) {
         debug_assert!(self.attempts.remembers(), "the plan has no kills");
         self.pods.kill(pod);
-        self.look_for_dead_endpoints();
+        self.look_for_lost_endpoints();
         self.cut(pod);
     }
 
@@ -115,6 +155,22 @@ impl RequestPath {
     /// Makes a pod slower than its version for the requests it is given from now on.
     pub fn set_slowdown(&mut self, pod: PodIx, slowdown: Slowdown) {
         self.pods.set_slowdown(pod, slowdown, self.now);
+    }
+
+    /// Makes nothing reach a pod from now on, or lets it through again. What it has been given it answers.
+    pub fn set_unreachable(&mut self, pod: PodIx, unreachable: bool) {
+        self.pods.set_unreachable(pod, unreachable);
+        self.look_for_lost_endpoints();
+    }
+
+    /// Gives the requests that a pod fails from now on another time to fail: one of the plan's; `None` is its version's.
+    pub fn set_failure_time(&mut self, pod: PodIx, time: Option<TableIx>) {
+        self.pods.set_failure_time(pod, time);
+    }
+
+    /// Holds a pod to so many cores.
+    pub fn set_cpu_limit(&mut self, pod: PodIx, cores: f64) {
+        self.pods.set_cpu_limit(pod, cores, self.now);
     }
 
     /// Says which pods answer for a backend, and under which labels their requests are counted.
@@ -141,6 +197,16 @@ impl RequestPath {
         self.routed_anew();
     }
 
+    /// Gives one nginx worker the canary Ingress' conditions.
+    pub fn set_conditions(&mut self, worker: u32, conditions: Conditions) {
+        self.router.set_conditions(worker, conditions);
+    }
+
+    /// nginx reloads, at a moment that the plan knows.
+    pub fn reload(&mut self) {
+        self.router.restart();
+    }
+
     /// Serves all requests that arrive before `until`; none if that is over.
     pub fn advance(&mut self, until: Nanos) {
         let until = tick(until).max(self.now);
@@ -150,17 +216,21 @@ impl RequestPath {
             return;
         }
         loop {
-            let stop = until
-                .min(self.seconds.second_end())
-                .min(self.attempts.next());
-            if self.router.is_closed() {
-                self.refuse(stop);
-            } else if self.attempts.dead_endpoints || self.router.may_refuse() {
-                self.serve_singly(stop);
+            let mut stop = until.min(self.seconds.second_end()).min(self.loads.next());
+            if self.ordered || self.attempts.lost_endpoints || self.router.may_refuse() {
+                self.serve_in_order(stop);
             } else {
-                self.serve(stop);
+                stop = stop.min(self.attempts.next());
+                if self.router.is_closed() {
+                    self.refuse(stop);
+                } else {
+                    self.serve(stop);
+                }
             }
             self.retry(stop);
+            if stop < until {
+                self.serve_loads(stop);
+            }
             if stop == self.seconds.second_end() {
                 self.seconds.roll();
                 self.attempts.forget(stop);
@@ -172,15 +242,20 @@ impl RequestPath {
         self.now = until;
     }
 
-    /// The exporter's counters as a scrape at `at` sees them, after [`advance`](Self::advance) to `at`.
+    /// The counters of a controller as a scrape at `at` sees them, after [`advance`](Self::advance) to `at`.
     ///
     /// To be called at every time of the plan's grid, in order, also when Prometheus gets no answer.
     /// Without a grid, or where the ingress counts nothing, the counters stay empty.
-    pub fn scrape(&mut self, at: Nanos) -> &Counters {
+    pub fn scrape_controller(&mut self, controller: usize, at: Nanos) -> &Counters {
         match &mut self.aggregate {
             Some(aggregate) => aggregate.scrape(at),
-            None => self.recorder.scrape(at),
+            None => self.recorders.scrape(controller, at),
         }
+    }
+
+    /// [`scrape_controller`](Self::scrape_controller), where there is but one.
+    pub fn scrape(&mut self, at: Nanos) -> &Counters {
+        self.scrape_controller(0, at)
     }
 
     /// Makes sure that everything up to now is in what [`totals`](Self::totals) and its like answer.
@@ -259,7 +334,7 @@ impl RequestPath {
 
     /// Requests go other ways from now on.
     fn routed_anew(&mut self) {
-        self.look_for_dead_endpoints();
+        self.look_for_lost_endpoints();
         let Some(aggregate) = &mut self.aggregate else {
             return;
         };
@@ -296,8 +371,8 @@ impl RequestPath {
         aggregate.set_shares(shares);
     }
 
-    fn look_for_dead_endpoints(&mut self) {
-        self.attempts.dead_endpoints = self.router.has(|pod| self.pods.is_dead(pod));
+    fn look_for_lost_endpoints(&mut self) {
+        self.attempts.lost_endpoints = self.router.has(|pod| self.pods.is_lost(pod));
     }
 
     /// The hot loop: all requests that arrive before `until`, a block at a time, stage by stage.
@@ -332,7 +407,9 @@ impl RequestPath {
                 self.answer_singly(taken.clone());
             } else {
                 let answered = batch.answered(arrival);
-                self.recorder.record(answered);
+                if self.counts_users {
+                    self.recorders.record(answered);
+                }
                 self.seconds.count(answered, longest);
             }
             if taken.end < block::LENGTH {
@@ -345,26 +422,15 @@ impl RequestPath {
     fn refuse(&mut self, until: Tick) {
         loop {
             let taken = self.block.take(until);
-            for request in taken.clone() {
+            for request in taken.clone().filter(|_| self.counts_users) {
                 let worker = self.router.worker(self.block.routing[request]);
-                self.refuse_one(worker, self.block.arrival[request]);
+                let arrival = self.block.arrival[request];
+                self.recorders.record_one(&unanswered(worker, 0, arrival));
             }
+            self.seconds.refuse(taken.len() as u32);
             if taken.end < block::LENGTH {
                 return;
             }
         }
-    }
-
-    /// Answers one request with 503.
-    fn refuse_one(&mut self, worker: u32, arrival: Tick) {
-        self.recorder.record_one(&Record {
-            worker,
-            group: 0,
-            status: Status::Unavailable,
-            arrival,
-            completion: arrival,
-            upstream: false,
-        });
-        self.seconds.refuse(1);
     }
 }

@@ -5,12 +5,15 @@
 //! (`internal/ingress/controller/controller.go`, `rootfs/etc/nginx/lua/balancer.lua` of ingress-nginx 1.15).
 //! Under `kubernetes` only the apex Service routes; under `pod-scaling` requests spread over all ready pods of both
 //! Deployments. Under `gatewayapi:v1` the HTTPRoute is the truth ([`gateway`]), and the Gateway goes by a change at one
-//! moment. Left out under `nginx`: header and cookie routing, affinity, several controller pods.
+//! moment. Headers, cookies and affinity under `nginx` are the request path's to know.
+
+use std::sync::Arc;
 
 use rand::RngExt;
 
 use super::event::Event;
 use super::gateway::{self, Request};
+use super::ingress::Conditions;
 use super::pods::PodId;
 use super::queue::Queue;
 use super::workloads::Workloads;
@@ -37,6 +40,7 @@ pub(super) struct Routing {
     primary: ObjectRef,
     canary_ingress: Option<ObjectRef>,
     weight_annotation: String,
+    annotations_prefix: String,
     controller: IngressController,
     /// Phase of each worker's poll.
     poll_phases: Vec<Span>,
@@ -46,6 +50,8 @@ pub(super) struct Routing {
     gateway: Option<Gateway>,
     /// The generation of the HTTPRoute that is on its way or has arrived.
     route_generation: i64,
+    /// The conditions that are on their way or have arrived.
+    conditions: Arc<Conditions>,
 }
 
 impl Routing {
@@ -67,7 +73,7 @@ impl Routing {
         let controller = scenario.ingress.clone();
         let mut phases = seed.stream(Purpose::Phases, 1);
         let poll_ms = controller.worker_poll.as_millis().max(1);
-        let poll_phases = (0..controller.workers)
+        let poll_phases = (0..controller.workers * controller.proxy.controllers)
             .map(|_| Span::from_millis(phases.random_range(0..poll_ms)))
             .collect();
         Routing {
@@ -80,6 +86,7 @@ impl Routing {
                 .map(|ingress| {
                     ObjectRef::new(Kind::Ingress, namespace, format!("{}-canary", ingress.name))
                 }),
+            annotations_prefix: annotations_prefix.to_owned(),
             weight_annotation: format!("{annotations_prefix}/canary-weight"),
             controller,
             poll_phases,
@@ -87,6 +94,7 @@ impl Routing {
             weight: 0,
             gateway: scenario.gateway.clone(),
             route_generation: 0,
+            conditions: Arc::default(),
         }
     }
 
@@ -183,7 +191,7 @@ impl Routing {
         );
     }
 
-    /// If the canary Ingress asks for another weight than the one on its way, sends it on its way.
+    /// If the canary Ingress asks for another weight than the one on its way, or has other conditions, sends it on its way.
     pub(super) fn sync_weight(
         &mut self,
         cluster: &Cluster,
@@ -191,21 +199,52 @@ impl Routing {
         queue: &mut Queue<Event>,
     ) {
         let asked = self.asked_weight(cluster);
-        if asked == self.weight {
+        let conditions = self.asked_conditions(cluster);
+        let other_conditions = conditions != *self.conditions;
+        if asked == self.weight && !other_conditions {
             return;
         }
         self.weight = asked;
+        if other_conditions {
+            self.conditions = Arc::new(conditions);
+        }
         let longest = self.controller.sync_delay.as_millis().max(0);
-        let synced = now + Span::from_millis(self.delays.random_range(0..=longest));
+        let mut synced = now;
         for (worker, phase) in self.poll_phases.iter().enumerate() {
+            // Each controller syncs on its own.
+            if (worker as u32).is_multiple_of(self.controller.workers) {
+                synced = now + Span::from_millis(self.delays.random_range(0..=longest));
+            }
             let poll = next_on_grid(synced, self.controller.worker_poll, *phase);
+            let worker = worker as u32;
             queue.push(
                 poll,
                 Event::WorkerPoll {
-                    worker: worker as u32,
+                    worker,
                     weight: asked,
                 },
             );
+            if other_conditions {
+                let conditions = Arc::clone(&self.conditions);
+                queue.push(poll, Event::WorkerConditions { worker, conditions });
+            }
+        }
+    }
+
+    fn asked_conditions(&self, cluster: &Cluster) -> Conditions {
+        let ingress = self.canary_ingress.as_ref();
+        let Some(Object::Ingress(ingress)) = ingress.and_then(|i| cluster.get(i)) else {
+            return Conditions::default();
+        };
+        let annotation = |suffix: &str| {
+            let key = format!("{}/{suffix}", self.annotations_prefix);
+            ingress.metadata.annotations.get(&key).cloned()
+        };
+        Conditions {
+            header: annotation("canary-by-header").map(|name| name.to_ascii_lowercase()),
+            header_value: annotation("canary-by-header-value").filter(|v| !v.is_empty()),
+            header_pattern: annotation("canary-by-header-pattern").filter(|p| !p.is_empty()),
+            cookie: annotation("canary-by-cookie"),
         }
     }
 
@@ -225,7 +264,13 @@ impl Routing {
             .unwrap_or(0)
     }
 
-    fn behind(&self, service: &ObjectRef, cluster: &Cluster, workloads: &Workloads) -> Vec<PodId> {
+    /// Pods that get the requests of a Service.
+    pub(super) fn behind(
+        &self,
+        service: &ObjectRef,
+        cluster: &Cluster,
+        workloads: &Workloads,
+    ) -> Vec<PodId> {
         match cluster.get(service) {
             Some(Object::Service(s)) => workloads.endpoints(&service.namespace, &s.spec.selector),
             // Without a manifest for it the apex Service leads to the target until Flagger takes it over.
@@ -255,8 +300,13 @@ pub(super) enum Entry {
 }
 
 /// How requests enter: ingress-nginx counts only those whose host stands literally in an Ingress
-/// (`internal/ingress/metric/collectors/socket.go`, `--metrics-per-undefined-host` off).
+/// (`internal/ingress/metric/collectors/socket.go`, `--metrics-per-undefined-host` off), or all with `--metrics-per-host` off.
 pub(super) fn entry(scenario: &Scenario) -> Entry {
+    entry_of(scenario, scenario.traffic.host.as_deref())
+}
+
+/// How requests with this `Host` header enter.
+pub(super) fn entry_of(scenario: &Scenario, host: Option<&str>) -> Entry {
     if scenario.traffic.via == Via::Service {
         return Entry::Unrecorded;
     }
@@ -270,18 +320,24 @@ pub(super) fn entry(scenario: &Scenario) -> Entry {
         .iter()
         .flat_map(|ingress| ingress.hosts())
         .collect();
-    let Some(host) = scenario
-        .traffic
-        .host
-        .as_deref()
-        .or(hosts.iter().copied().flatten().next())
-    else {
+    let counts_all = !scenario.ingress.proxy.metrics_per_host;
+    let Some(host) = host.or(hosts.iter().copied().flatten().next()) else {
         return if hosts.is_empty() {
             Entry::NoRule
+        } else if counts_all {
+            Entry::Recorded
         } else {
             Entry::Unrecorded
         };
     };
+    match entry_at(host, &hosts) {
+        Entry::Unrecorded if counts_all => Entry::Recorded,
+        entry => entry,
+    }
+}
+
+/// How requests for a host enter, given the hosts of all Ingress rules, with `--metrics-per-host` as it is by default.
+pub(super) fn entry_at(host: &str, hosts: &[Option<&str>]) -> Entry {
     if hosts.contains(&Some(host)) && !host.starts_with('*') {
         return Entry::Recorded;
     }

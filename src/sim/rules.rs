@@ -92,6 +92,11 @@ impl Rules {
         queue.push(group.next_after(now), Event::Rules(index));
     }
 
+    /// Leaves an evaluation out, and puts the next one in.
+    pub(super) fn skip(&mut self, index: usize, now: Timestamp, queue: &mut Queue<Event>) {
+        queue.push(self.groups[index].next_after(now), Event::Rules(index));
+    }
+
     /// By the name a rule records under: when it first could not be recorded, and why.
     pub(super) fn failed(&self) -> &BTreeMap<String, (Timestamp, String)> {
         &self.failed

@@ -8,7 +8,11 @@
 //!
 //! Everything is built from `libm` and IEEE arithmetic, so that a table has the same bits on every machine.
 
+mod probability;
+
 use std::sync::Arc;
+
+use probability::{empirical_quantile, gamma_quantile, mixture_quantile};
 
 use crate::scenario::Distribution;
 
@@ -185,6 +189,9 @@ fn append(chords: &mut Vec<Chord>, quantile: impl Fn(Tail) -> f64) {
 /// The quantile function of a distribution, in nanoseconds.
 fn quantile(distribution: &Distribution, tail: Tail) -> f64 {
     match *distribution {
+        Distribution::Gamma { mean_ns, shape } => mean_ns as f64 * gamma_quantile(shape, tail),
+        Distribution::Empirical { ref values_ns } => empirical_quantile(values_ns, tail),
+        Distribution::Mixture { ref parts } => mixture_quantile(parts, tail),
         Distribution::Constant { ns } => ns as f64,
         Distribution::Uniform { min_ns, max_ns } => {
             let width = max_ns.saturating_sub(min_ns) as f64;

@@ -18,6 +18,7 @@ impl World {
         let object = match &scenario.events[index].action {
             Action::Push(version) => return self.push_version(version),
             Action::Commit(version) => return self.commit(version),
+            Action::Delete => return self.delete_canary(),
             Action::Annotate(annotations) => self.target().map(|mut deployment| {
                 deployment.metadata.annotations.extend(annotations.clone());
                 Object::from(deployment)

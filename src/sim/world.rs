@@ -19,9 +19,11 @@ use super::compiled::Compiled;
 use super::driver::{Desk, QueryCache};
 use super::event::Event;
 use super::exporter::IngressExporter;
+use super::faults::Faults;
 use super::gateway;
 use super::ingress::{Backend, Group, ScrapeGrid};
 use super::kubelets::Kubelets;
+use super::load_tests::LoadTester;
 use super::pipeline::Pipeline;
 use super::pods::{Pod, PodId};
 use super::queue::Queue;
@@ -30,7 +32,7 @@ use super::requests::RequestPath;
 use super::revisions::Revisions;
 use super::routing::{Endpoints, Routing, label_group, next_on_grid};
 use super::rules::Rules;
-use super::service::PodIx;
+use super::service::{PodIx, ServicePlan};
 use super::ticker::Ticker;
 use super::truth::truth;
 use super::workloads::Workloads;
@@ -54,7 +56,7 @@ const RETENTION: Span = Span::from_secs(3600);
 pub struct World {
     pub(super) scenario: Arc<Scenario>,
     pub(super) seed: u64,
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) provider: Provider,
     pub(super) canary: ObjectRef,
     pub(super) now: Timestamp,
@@ -67,15 +69,20 @@ pub struct World {
     pub(super) routing: Routing,
     autoscaling: Autoscaling,
     pub(super) pipeline: Option<Pipeline>,
+    pub(super) load_tester: LoadTester,
     pub(super) path: RequestPath,
     /// Pods as the request path knows them.
     pub(super) on_path: BTreeMap<PodId, PodIx>,
     pub(super) endpoints: Endpoints,
     pub(super) storage: Storage,
-    exporter: IngressExporter,
+    /// One for each ingress controller.
+    exporters: Vec<IngressExporter>,
     pub(super) targets: Targets,
     /// Versions whose requests the process beside the cluster counts, by their numbers.
     pub(super) counted_beside: Vec<bool>,
+    pub(super) faults: Faults,
+    /// Knows the times to fail that faults bring.
+    pub(super) fault_times: ServicePlan,
     pub(super) rules: Rules,
     pub(super) queries: QueryCache,
     pub(super) query_latency: Stream,
@@ -110,12 +117,20 @@ impl World {
 
         let mut phases = run_seed.stream(Purpose::Phases, 0);
         let scrape_interval = scenario.prometheus.scrape_interval;
-        let scrape_phase = Span::from_millis(phases.random_range(0..scrape_interval.as_millis()));
-        let first_scrape = next_on_grid(now + Span::from_millis(1), scrape_interval, scrape_phase);
+        let controllers = compiled.plan.ingress.controllers;
+        let first_scrapes: Vec<Timestamp> = (0..controllers)
+            .map(|_| {
+                let phase = phases.random_range(0..scrape_interval.as_millis());
+                let phase = Span::from_millis(phase);
+                next_on_grid(now + Span::from_millis(1), scrape_interval, phase)
+            })
+            .collect();
 
         let mut storage = Storage::new();
         let texts: Vec<&str> = query_texts(&scenario, provider).collect();
-        let exporter = IngressExporter::new(&scenario, &texts, keep_series, &mut storage);
+        let exporters = (0..controllers)
+            .map(|n| IngressExporter::new(&scenario, &texts, keep_series, n, &mut storage))
+            .collect();
         let targets = Targets::new(&scenario, &texts, keep_series, run_seed);
         let beside = targets.own_versions();
         let counted_beside = (scenario.versions.keys())
@@ -127,12 +142,16 @@ impl World {
         let retention = RETENTION.max(rules.reach() + scrape_interval);
         storage.set_retention((!keep_series).then_some(retention));
 
-        let grid = ScrapeGrid {
-            first: nanos(first_scrape),
-            interval: nanos(Timestamp::ZERO + scrape_interval),
-        };
         let mut plan = compiled.plan.clone();
-        plan.scrapes = scenario.prometheus.service_monitor.then_some(grid);
+        if scenario.prometheus.service_monitor {
+            let interval = nanos(Timestamp::ZERO + scrape_interval);
+            let grid = |first: &Timestamp| ScrapeGrid {
+                first: nanos(*first),
+                interval,
+            };
+            plan.scrapes = first_scrapes.iter().map(grid).collect();
+        }
+        let fault_times = plan.service.clone();
 
         let mut world = World {
             seed,
@@ -155,13 +174,16 @@ impl World {
             ),
             autoscaling: Autoscaling::new(&scenario, provider, run_seed),
             pipeline: Pipeline::new(&scenario, run_seed),
+            load_tester: LoadTester::new(run_seed),
             path: RequestPath::new(plan, run_seed, nanos(now)),
             on_path: BTreeMap::new(),
             endpoints: Endpoints::default(),
             storage,
-            exporter,
+            exporters,
             targets,
             counted_beside,
+            faults: Faults::new(run_seed),
+            fault_times,
             rules,
             queries: QueryCache::new(options),
             query_latency: run_seed.stream(Purpose::ControlPlane, 0),
@@ -171,7 +193,7 @@ impl World {
             recorder: Recorder::default(),
             scenario,
         };
-        world.set_up(canary, first_scrape);
+        world.set_up(canary, &first_scrapes);
         world
     }
 
@@ -193,12 +215,14 @@ impl World {
                 self.advance_to(at);
                 let visible = !matches!(
                     event,
-                    Event::Scrape
+                    Event::Scrape(_)
                         | Event::PodScrape(_)
                         | Event::OwnScrape
                         | Event::Rules(_)
                         | Event::MetricsServer
                         | Event::WorkerPoll { .. }
+                        | Event::WorkerConditions { .. }
+                        | Event::Pace
                 );
                 self.handle(event);
                 if visible {
@@ -237,7 +261,7 @@ impl World {
     }
 
     /// Makes the objects, starts the target's pods as if they had long been running, and puts the first events in.
-    fn set_up(&mut self, mut canary: Canary, first_scrape: Timestamp) {
+    fn set_up(&mut self, mut canary: Canary, first_scrapes: &[Timestamp]) {
         let scenario = Arc::clone(&self.scenario);
         let manifests = &scenario.manifests;
         let mut deployment = manifests.deployment.clone();
@@ -280,13 +304,16 @@ impl World {
         self.find_running_pods();
 
         self.queue.push(Timestamp::ZERO, Event::Zero);
+        self.start_faults();
         for (index, event) in scenario.events.iter().enumerate() {
             self.queue
                 .push(Timestamp::ZERO + event.at, Event::Scenario(index));
         }
         self.queue.push(self.now, Event::Tick);
         if scenario.prometheus.service_monitor {
-            self.queue.push(first_scrape, Event::Scrape);
+            for (controller, at) in first_scrapes.iter().enumerate() {
+                self.queue.push(*at, Event::Scrape(controller));
+            }
         }
         self.rules.start(self.now, &mut self.queue);
         let reapply = self.pipeline.as_mut().map(|p| p.first_reapply(self.now));
@@ -305,20 +332,11 @@ impl World {
             Event::Scenario(index) => self.scenario_event(index),
             Event::Tick => self.tick(),
             Event::ControlLoop => self.start_job(),
-            Event::Scrape => {
-                let counters = self.path.scrape(nanos(now));
-                self.exporter.scrape(counters, &mut self.storage, now);
-                self.queue.push(
-                    now + self.scenario.prometheus.scrape_interval,
-                    Event::Scrape,
-                );
-            }
+            Event::Scrape(controller) => self.scrape(controller),
             Event::PodScrape(pod) => self.scrape_pod(pod),
-            Event::OwnScrape => {
-                let counters = self.path.applications.scrape_own(nanos(now));
-                let counters = counters.copied().unwrap_or_default();
-                let next = self.targets.scrape_own(&counters, &mut self.storage, now);
-                self.queue.push(next, Event::OwnScrape);
+            Event::OwnScrape => self.scrape_own(),
+            Event::Rules(index) if self.prometheus_is_down() => {
+                self.rules.skip(index, now, &mut self.queue);
             }
             Event::Rules(index) => {
                 self.rules
@@ -335,15 +353,23 @@ impl World {
             Event::PodGone(pod) => self.pod_gone(pod),
             Event::CommitApplied(index) => self.commit_applied(index),
             Event::Reapply => self.reapply(),
+            Event::Terminate(tries) => self.terminate(tries),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
             Event::RouteProgrammed { generation, share } => {
                 self.route_programmed(generation, share)
             }
+            Event::WorkerConditions { worker, conditions } => {
+                self.path.set_conditions(worker, (*conditions).clone());
+            }
+            Event::Fault(index) => self.fault_turns(index),
+            Event::Pace => self.pace(),
             Event::MetricsServer => {
                 let (path, on_path) = (&self.path, &self.on_path);
                 let cpu = |pod: PodId| on_path.get(&pod).map(|index| path.cpu_ns(*index));
+                let memory = |pod: &Pod| self.kubelets.working_set(pod, now);
+                let pods = &self.workloads.pods;
                 self.autoscaling
-                    .sample(&self.workloads.pods, cpu, now, &mut self.queue);
+                    .sample(pods, cpu, memory, now, &mut self.queue);
             }
             Event::Hpa(index) => {
                 let written = self.autoscaling.reconcile(
@@ -360,6 +386,21 @@ impl World {
         }
     }
 
+    /// Prometheus scrapes a controller, unless one of them is down. The request path's grid goes on all the same.
+    fn scrape(&mut self, controller: usize) {
+        let now = self.now;
+        let (down, fails) = (self.prometheus_is_down(), self.scrapes_fail());
+        let counters = self.path.scrape_controller(controller, nanos(now));
+        let exporter = &mut self.exporters[controller];
+        if fails && !down {
+            exporter.fail(&mut self.storage, now);
+        } else if !down {
+            exporter.scrape(counters, &mut self.storage, now);
+        }
+        let next = now + self.scenario.prometheus.scrape_interval;
+        self.queue.push(next, Event::Scrape(controller));
+    }
+
     /// The Gateway goes by the HTTPRoute, and says so in its status.
     fn route_programmed(&mut self, generation: i64, share: u32) {
         self.path
@@ -369,7 +410,7 @@ impl World {
         }
     }
 
-    /// Prometheus scrapes a pod, if it is still there.
+    /// Prometheus scrapes a pod, if it is still there, unless Prometheus is down. The pod's grid goes on all the same.
     fn scrape_pod(&mut self, pod: PodId) {
         let now = self.now;
         let Some(process) = self.targets.process(pod) else {
@@ -379,10 +420,24 @@ impl World {
             let counters = self.path.applications.scrape(process, nanos(now));
             counters.copied()
         });
-        let next = self
-            .targets
-            .scrape(pod, counters.as_ref(), &mut self.storage, now);
+        if !self.prometheus_is_down() {
+            self.targets
+                .scrape(pod, counters.as_ref(), &mut self.storage, now);
+        }
+        let next = self.targets.next_scrape(pod, now);
         self.queue.push(next, Event::PodScrape(pod));
+    }
+
+    /// Prometheus scrapes the process beside the cluster, unless Prometheus is down.
+    fn scrape_own(&mut self) {
+        let now = self.now;
+        let counters = self.path.applications.scrape_own(nanos(now));
+        let counters = counters.copied().unwrap_or_default();
+        if !self.prometheus_is_down() {
+            self.targets.scrape_own(&counters, &mut self.storage, now);
+        }
+        let next = self.targets.next_own_scrape(now);
+        self.queue.push(next, Event::OwnScrape);
     }
 
     /// Takes down what the per-second table shows of the control plane.
@@ -399,7 +454,7 @@ impl World {
 
     fn tick(&mut self) {
         let now = self.now;
-        if !self.ticker.fires(now) {
+        if !self.ticker.fires(now) || !self.has_canary() {
             return;
         }
         let (canary, settings) = (self.canary.clone(), self.settings.clone());
@@ -480,6 +535,7 @@ impl World {
 
     /// Tells the request path who gets traffic, if that changed.
     pub(super) fn refresh_endpoints(&mut self) {
+        self.refresh_load_targets();
         let endpoints = self.routing.endpoints(&self.cluster, &self.workloads);
         if endpoints == self.endpoints {
             return;
@@ -521,7 +577,7 @@ impl World {
 }
 
 /// The provider in force: the scenario's, else the Canary's, else the controller's flag.
-pub(super) fn provider(scenario: &Scenario) -> Provider {
+pub fn provider(scenario: &Scenario) -> Provider {
     let canary = &scenario.manifests.canary;
     let named = || {
         Provider::parse(&canary.spec.provider)
@@ -534,7 +590,7 @@ pub(super) fn provider(scenario: &Scenario) -> Provider {
 }
 
 /// The analysis interval of a Canary.
-pub(super) fn interval(canary: &Canary) -> Span {
+pub fn interval(canary: &Canary) -> Span {
     canary
         .spec
         .analysis

@@ -1,3 +1,7 @@
-//! What is asked of runs: whether one met what its scenario expects.
+//! What is asked of runs: whether one met what its scenario expects, and what many of them come to.
 
 pub mod expectation;
+pub mod forecast;
+pub mod monte_carlo;
+pub mod shard;
+pub mod stats;

@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 JUDGES = [
     ("traces", ["--test", "engine_traces"]),
     ("stories", ["--test", "engine_runbook"]),
+    ("rules", ["--test", "engine_rules"]),
     ("walk", ["--test", "engine_walk"]),
     ("tables", ["--lib", "engine::"]),
 ]

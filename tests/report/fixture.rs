@@ -201,6 +201,7 @@ impl Story {
                 traffic: Vec::new(),
                 requests: RequestTotals::default(),
                 latency: Latency::default(),
+                load_tests: Vec::new(),
                 findings: Vec::new(),
                 delivery: None,
             },

@@ -143,6 +143,10 @@ fn the_same_record_gives_the_same_bytes() {
 fn the_committed_schemas_are_those_of_the_types() {
     is_committed("summary.schema.json", &schema());
     is_committed("run.schema.json", &schemars::schema_for!(Record));
+    is_committed(
+        "forecast.schema.json",
+        &rollcast::report::forecast::json::schema(),
+    );
 }
 
 /// The schemas cannot drift from what is written: every key is known to them, and all they require is there.

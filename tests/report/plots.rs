@@ -19,7 +19,7 @@ fn the_picture_of_the_drill_tells_its_story_in_words() {
         "Traffic to the canary, % of requests",
         "Success rate, % of requests without 5xx",
         "Latency, 99th percentile, ms",
-        "Ready pods",
+        "Pods: ready, and wanted",
         "bound: at least 99",
         "70.21 &lt; 99",
         "minutes:seconds since the new revision was detected",

@@ -1,10 +1,7 @@
 //! A request path under test, and what tests do with it.
 
-use std::collections::BTreeMap;
-
 use rollcast::scenario::{
-    Arrivals, Attribution, Distribution, IngressController, PodCourse, RatePoint, Traffic, Version,
-    Via,
+    Arrivals, Distribution, IngressController, RatePoint, Traffic, Version, Via,
 };
 use rollcast::seed::RunSeed;
 use rollcast::sim::clock::{Nanos, SECOND};
@@ -62,26 +59,18 @@ impl Given {
                 at: Span::ZERO,
                 per_second: self.per_second,
             }],
-            host: None,
             via: self.via,
+            ..Traffic::steady(0.0)
         };
         let version = Version {
             service_time: self.service_time.clone(),
-            failure_time: None,
             concurrency: self.concurrency,
-            cpu_per_request_ns: 5_000_000,
-            startup: Distribution::Constant { ns: 0 },
-            base_failure_rate: 0.0,
-            image: None,
-            env: BTreeMap::new(),
-            course: PodCourse::default(),
+            ..Version::default()
         };
         let ingress = IngressController {
-            attribution: Attribution::Shared,
             workers: self.workers,
-            sync_delay: Span::ZERO,
-            worker_poll: Span::from_secs(1),
             flush_interval: self.flush_interval,
+            ..IngressController::default()
         };
         let mut plan = PathPlan::new(&traffic, [&version], &ingress, true);
         if self.via == Via::Ingress {
@@ -90,10 +79,10 @@ impl Given {
         }
         plan.patience = self.patience;
         plan.kills = self.kills;
-        plan.scrapes = Some(ScrapeGrid {
+        plan.scrapes = vec![ScrapeGrid {
             first: 2 * SECOND,
             interval: self.scrape_interval,
-        });
+        }];
         plan
     }
 
@@ -114,8 +103,13 @@ impl Given {
 
     /// Advances to `until`, scraping on the grid; the last scrape's counters.
     pub(crate) fn run(&self, path: &mut RequestPath, until: Nanos) -> Counters {
+        self.run_from(path, 2 * SECOND, until)
+    }
+
+    /// As [`run`](Self::run), from a later scrape of the grid on.
+    pub(crate) fn run_from(&self, path: &mut RequestPath, first: Nanos, until: Nanos) -> Counters {
         let mut counters = Counters::default();
-        let mut at = 2 * SECOND;
+        let mut at = first;
         while at <= until {
             path.advance(at);
             counters = path.scrape(at).clone();

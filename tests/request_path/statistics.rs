@@ -8,13 +8,7 @@ use rollcast::sim::ingress::Backend;
 use rollcast::sim::service::Side;
 
 use crate::given::{Given, add_pods, counted, set_endpoints};
-
-/// The chance that all of `c` servers are busy, offered `a` of their capacity each (Erlang's second formula).
-fn erlang_c(c: u32, a: f64) -> f64 {
-    let load = a * f64::from(c);
-    let blocked = (1..=c).fold(1.0, |b, k| load * b / (f64::from(k) + load * b));
-    blocked / (1.0 - a + a * blocked)
-}
+use crate::queueing::erlang_c;
 
 #[test]
 fn a_service_without_an_ingress_spreads_requests_at_random() {

@@ -4,8 +4,8 @@
 //! asserted inside it in every run of a build with debug assertions, these included.
 
 use rollcast::record::{Outcome, Record, TrafficSecond};
-use rollcast::scenario::{Distribution, ImagePull};
-use rollcast::time::Span;
+use rollcast::scenario::{Distribution, ImagePull, Memory};
+use rollcast::time::{Span, Timestamp};
 
 use crate::{finding, load, messages, run};
 
@@ -251,4 +251,74 @@ fn a_process_that_ends_before_the_routers_drop_it_costs_requests_and_a_pre_stop_
     template["spec"]["containers"][0]["lifecycle"] =
         serde_json::json!({ "preStop": { "sleep": { "seconds": 5 } } });
     assert_eq!(run(&scenario, 1).requests.failed, 0);
+}
+
+/// A registry that is down for two minutes: each pod's next attempt after its return comes when its back-off has passed.
+#[test]
+fn an_image_that_comes_late_is_pulled_at_the_next_attempt() {
+    let mut scenario = load("image-pull-stuck");
+    let v2 = scenario.versions.get_mut("v2").unwrap();
+    v2.course.image_pull = Some(ImagePull::Takes(Distribution::Constant {
+        ns: 3_000_000_000,
+    }));
+    v2.course.image_pull_fails_until = Some(Timestamp::from_secs(120));
+    let record = run(&scenario, 1);
+    assert_eq!(record.outcome, Outcome::Promoted);
+    let text = finding(&record, "image-pull");
+    assert!(text.contains("ran late"), "{text}");
+    let first_ready = record.traffic.iter().find(|s| s.canary_ready > 0).unwrap();
+    // Attempts after about 1, 12, 33, 74 and 155 seconds: the fifth finds it.
+    assert!(
+        (150..=175).contains(&first_ready.at_s),
+        "ready at {}",
+        first_ready.at_s
+    );
+}
+
+#[test]
+fn a_leak_slower_than_the_analysis_is_promoted_and_kills_its_containers_afterwards() {
+    let scenario = load("memory-leak");
+    let record = run(&scenario, 1);
+    assert_eq!(record.outcome, Outcome::Promoted);
+    let promoted = record.finished_at.unwrap().as_millis() / 1000;
+    let text = finding(&record, "out-of-memory");
+    assert!(
+        text.contains("OOMKilled") && text.contains("A leak"),
+        "{text}"
+    );
+    assert!(record.findings.iter().all(|f| f.code != "crash-loop"));
+    let unready = |s: &&TrafficSecond| s.at_s > promoted + 60 && s.primary_ready < s.primary_wanted;
+    let killed = record.traffic.iter().find(unready).unwrap().at_s;
+    // The primary's pods with the new version were started before the end of the promotion.
+    assert!(
+        (promoted + 300..=promoted + 480).contains(&killed),
+        "promoted at {promoted}, killed at {killed}"
+    );
+    let mut roomy = scenario;
+    let template = &mut roomy.manifests.deployment.spec.template.0;
+    template["spec"]["containers"][0]["resources"]["limits"] = serde_json::json!({});
+    let record = run(&roomy, 1);
+    assert!(record.findings.iter().all(|f| f.code != "out-of-memory"));
+}
+
+/// The HPA on memory: a leak scales a Deployment out, for the average over its pods sinks with every young one.
+#[test]
+fn the_hpa_sees_the_working_set() {
+    let mut scenario = load("hpa-step");
+    scenario.manifests.hpas[0].spec.metrics = serde_json::json!([{
+        "type": "Resource",
+        "resource": {
+            "name": "memory",
+            "target": { "type": "AverageValue", "averageValue": "64Mi" },
+        },
+    }]);
+    let wanted = |scenario: &_| second(&run(scenario, 1), 600).primary_wanted;
+    assert_eq!(wanted(&scenario), 2, "64 MiB each, as is wanted");
+    let v1 = scenario.versions.get_mut("v1").unwrap();
+    v1.course.memory = Some(Memory {
+        base_bytes: 100 << 20,
+        leak_bytes_per_second: 0,
+    });
+    // Each pod uses more than the target, however many there are: to the maximum.
+    assert_eq!(wanted(&scenario), 30);
 }

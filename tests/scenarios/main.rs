@@ -2,9 +2,12 @@
 //!
 //! A failing seed is named in the message: `rollcast simulate scenarios/NAME.toml --seed SEED` shows the run.
 
+mod chaos;
 mod cluster;
 mod drills;
 mod gateway;
+mod ingress;
+mod load_tests;
 mod metrics;
 mod pipeline;
 mod scripts;

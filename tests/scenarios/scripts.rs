@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use rollcast::diagnostic::SourceText;
 use rollcast::record::{Outcome, Record};
-use rollcast::scenario::{Files, assemble};
+use rollcast::scenario::{Action, Files, ScenarioEvent, assemble};
 use rollcast::sim;
+use rollcast::time::Span;
 
 use crate::{load, messages, run};
 
@@ -49,7 +50,7 @@ data: { TOKEN: YQ== }
 "#;
 
 /// A run of a healthy release, three checks, 10 % a step to 30 %, with `more` in the scenario.
-fn simulated(more: &str) -> Record {
+pub(crate) fn simulated(more: &str) -> Record {
     let text = format!(
         r#"
 manifests = ["load-harness", "configs"]
@@ -242,31 +243,56 @@ patch = { analysis = { interval = "15s", maxWeight = 20 } }
     assert_eq!(record.decided_at.unwrap().as_secs_f64(), 55.0);
 }
 
+/// What users got from 5:00 on in a run in which the Canary is deleted at 1:00, and the target's replicas then.
+fn after_deletion(revert: bool) -> (Record, u64, u64, i32) {
+    let mut scenario = load("gated-promotion");
+    scenario.manifests.canary.spec.revert_on_deletion = revert;
+    scenario.events = vec![ScenarioEvent {
+        at: Span::from_secs(60),
+        action: Action::Delete,
+    }];
+    let record = run(&scenario, 1);
+    let late = record.traffic.iter().filter(|second| second.at_s >= 300);
+    let (mut requests, mut failed, mut wanted) = (0, 0, -1);
+    for second in late {
+        requests += second.requests;
+        failed += second.failed;
+        wanted = second.canary_wanted;
+    }
+    (record, requests, failed, wanted)
+}
+
 #[test]
-fn commands_for_the_load_tester_are_named_and_not_run() {
-    let record = simulated(
-        r#"
-[[canary.spec.analysis.webhooks]]
-name = "load"
-url = "http://loadtester/"
-metadata = { cmd = "hey -z 1m -q 10 -c 2 http://load-harness-canary.applications/" }
-[[canary.spec.analysis.webhooks]]
-name = "smoke"
-type = "pre-rollout"
-url = "http://loadtester/"
-metadata = { type = "bash", cmd = "curl -s http://load-harness-canary/" }
-[[events]]
-at = "0s"
-push = "v2"
-"#,
-    );
-    let told = crate::finding(&record, "load-test-not-run");
+fn a_deleted_canary_takes_the_primary_along_and_leaves_the_target_at_zero() {
+    let (record, requests, failed, wanted) = after_deletion(false);
     assert!(
-        told.contains("`load` would send 20 requests/s for 1m to load-harness-canary.applications"),
-        "{told}"
+        requests > 1000 && failed == requests,
+        "{failed} of {requests}"
     );
+    assert_eq!(wanted, 0);
     assert!(
-        told.contains("`smoke` would run `curl -s http://load-harness-canary/`"),
-        "{told}"
+        messages(&record)
+            .iter()
+            .all(|text| !text.contains("Terminat"))
+    );
+    let last = record.ticks.last().unwrap();
+    assert!(last.at.as_millis() <= 60_000, "no tick without a Canary");
+}
+
+#[test]
+fn with_revert_on_deletion_the_target_gets_its_replicas_and_its_service_back_first() {
+    let (record, requests, failed, wanted) = after_deletion(true);
+    assert!(requests > 1000 && failed == 0, "{failed} of {requests}");
+    assert!(wanted > 0);
+    let said: Vec<&str> = messages(&record)
+        .into_iter()
+        .filter(|text| text.contains("Terminat"))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "Terminating canary load-harness.applications",
+            "Terminated canary load-harness.applications",
+        ]
     );
 }

@@ -1,18 +1,13 @@
 //! The model on rollcast's request path.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use rollcast::scenario::{
-    Arrivals, Attribution, Distribution, IngressController, PodCourse, RatePoint, Traffic, Version,
-    Via,
-};
+use rollcast::scenario::{Distribution, IngressController, Traffic, Version};
 use rollcast::seed::RunSeed;
 use rollcast::sim::clock::{Nanos, SECOND};
 use rollcast::sim::ingress::{Backend, ScrapeGrid};
 use rollcast::sim::requests::{PathPlan, RequestPath};
 use rollcast::sim::service::{PodSpec, Side};
-use rollcast::time::Span;
 
 use crate::model::{
     CONCURRENCY, FAILURE_RATE, FAILURE_S, MEDIAN_S, PODS, RATE, SCRAPE_INTERVAL_S, SIGMA, Tally,
@@ -76,15 +71,7 @@ pub(crate) fn set_up_ms() -> f64 {
 }
 
 fn plan() -> PathPlan {
-    let traffic = Traffic {
-        arrivals: Arrivals::Poisson,
-        rate: vec![RatePoint {
-            at: Span::ZERO,
-            per_second: RATE,
-        }],
-        host: None,
-        via: Via::Ingress,
-    };
+    let traffic = Traffic::steady(RATE);
     let version = Version {
         service_time: Distribution::Lognormal {
             median_ns: (MEDIAN_S * 1e9) as u64,
@@ -94,24 +81,17 @@ fn plan() -> PathPlan {
             ns: (FAILURE_S * 1e9) as u64,
         }),
         concurrency: CONCURRENCY as u32,
-        cpu_per_request_ns: 5_000_000,
-        startup: Distribution::Constant { ns: 0 },
         base_failure_rate: FAILURE_RATE,
-        image: None,
-        env: BTreeMap::new(),
-        course: PodCourse::default(),
+        ..Version::default()
     };
     let ingress = IngressController {
-        attribution: Attribution::Shared,
         workers: 1,
-        sync_delay: Span::ZERO,
-        worker_poll: Span::from_secs(1),
-        flush_interval: Span::from_secs(1),
+        ..IngressController::default()
     };
     let mut plan = PathPlan::new(&traffic, [&version], &ingress, true);
-    plan.scrapes = Some(ScrapeGrid {
+    plan.scrapes = vec![ScrapeGrid {
         first: SCRAPE_INTERVAL,
         interval: SCRAPE_INTERVAL,
-    });
+    }];
     plan
 }

@@ -1,7 +1,6 @@
 //! The three strategies and the ways a run ends.
 //!
-//! Follows `DeploymentStrategy` in `pkg/apis/flagger/v1beta1/canary.go`, and `runCanary`, `runAB`, `runBlueGreen` and
-//! `rollback` in `pkg/controller/scheduler.go`.
+//! Follows `runCanary`, `runAB`, `runBlueGreen` and `rollback` in `pkg/controller/scheduler.go`.
 
 mod ab_testing;
 mod blue_green;
@@ -13,37 +12,7 @@ use super::Decision;
 use super::context::{Context, Failure};
 use super::dialect::Provider;
 use super::router::{Router, Routes};
-use crate::canary::Analysis;
-
-/// How a Canary is analysed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Strategy {
-    /// By weights.
-    Canary,
-    /// By conditions on requests, for a number of iterations.
-    AbTesting,
-    /// For a number of iterations, then all at once.
-    BlueGreen,
-}
-
-impl Strategy {
-    pub(crate) fn of(analysis: &Analysis) -> Strategy {
-        match (analysis.iterations > 0, analysis.matches.is_empty()) {
-            (false, _) => Strategy::Canary,
-            (true, false) => Strategy::AbTesting,
-            (true, true) => Strategy::BlueGreen,
-        }
-    }
-
-    /// As Flagger's metrics label it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Strategy::Canary => "canary",
-            Strategy::AbTesting => "ab-testing",
-            Strategy::BlueGreen => "blue-green",
-        }
-    }
-}
+pub(crate) use crate::canary::course::Strategy;
 
 /// What a strategy's step needs to know besides the tick.
 #[derive(Clone, Copy)]

@@ -1,4 +1,7 @@
 //! `label_replace` and `label_join` (`evalLabelReplace`, `evalLabelJoin` in `promql/functions.go`).
+//!
+//! One inside the other they can double a label at each level; upstream lets them. Here a value has a largest length, and the
+//! bytes of what they make count as work.
 
 use regex::Regex;
 
@@ -7,7 +10,10 @@ use super::labels::{Memo, SetId};
 use super::{EvalError, Evaluated, NodeMemory, Run, Sample, string_of};
 use crate::promql::Options;
 use crate::promql::ast::{Expr, Text};
-use crate::tsdb::{METRIC_NAME, Queryable, RegexDialect, anchored};
+use crate::tsdb::{Labels, METRIC_NAME, Queryable, RegexDialect, anchored};
+
+/// Longest label value that is made, in bytes; far beyond what any exporter writes.
+const MAX_VALUE: usize = 1 << 20;
 
 /// What the functions remember: the new labels of each label set.
 #[derive(Debug, Default)]
@@ -16,6 +22,9 @@ pub(super) struct Relabelled {
     sets: Memo<Option<SetId>>,
     regex: Option<Regex>,
 }
+
+/// A label value would be longer than [`MAX_VALUE`].
+struct TooLong;
 
 impl<Q: Queryable> Run<'_, Q> {
     pub(super) fn label_replace(
@@ -49,8 +58,15 @@ impl<Q: Queryable> Run<'_, Q> {
         }
         let Relabelled { sets, regex } = &mut *memory;
         let samples = self.relabel(expr, samples, &target, sets, |labels| {
-            let captures = regex.as_ref()?.captures(labels.get(&source))?;
-            Some(expand(&replacement, &captures))
+            let from = labels.get(&source);
+            let captures = regex.as_ref()?.captures(from)?;
+            // Each reference brings in the whole source at most.
+            let references = replacement.matches('$').count();
+            let longest = references.saturating_mul(from.len());
+            if longest.saturating_add(replacement.len()) > MAX_VALUE {
+                return Some(Err(TooLong));
+            }
+            Some(Ok(expand(&replacement, &captures)))
         });
         self.remember(expr.id, NodeMemory::Relabelled(memory));
         samples
@@ -75,7 +91,11 @@ impl<Q: Queryable> Run<'_, Q> {
         let mut memory = self.relabelled(expr);
         let samples = self.relabel(expr, samples, &target, &mut memory.sets, |set| {
             let values: Vec<&str> = labels.iter().map(|label| set.get(label)).collect();
-            Some(values.join(&separator))
+            let bytes = values.iter().map(|value| value.len() + separator.len());
+            if bytes.sum::<usize>() > MAX_VALUE {
+                return Some(Err(TooLong));
+            }
+            Some(Ok(values.join(&separator)))
         });
         self.remember(expr.id, NodeMemory::Relabelled(memory));
         samples
@@ -95,16 +115,26 @@ impl<Q: Queryable> Run<'_, Q> {
         mut samples: Vec<Sample>,
         target: &str,
         known: &mut Memo<Option<SetId>>,
-        value: impl Fn(&crate::tsdb::Labels) -> Option<String>,
+        value: impl Fn(&Labels) -> Option<Result<String, TooLong>>,
     ) -> Evaluated<Vec<Sample>> {
         for sample in &mut samples {
-            let table = &mut *self.table;
-            let set = sample.set;
-            let relabelled = known.get_or(set, || {
-                let mut labels = table[set].to_builder();
-                labels.set(target, &value(&table[set])?);
-                Some(table.intern(labels.build()))
-            });
+            let relabelled = match known.get(sample.set) {
+                Some(relabelled) => relabelled,
+                None => {
+                    let relabelled = match value(&self.table[sample.set]) {
+                        None => None,
+                        Some(Ok(value)) => Some(self.with_label(expr, sample.set, target, &value)?),
+                        Some(Err(TooLong)) => {
+                            let message = format!(
+                                "label \"{target}\" would have a value of more than {MAX_VALUE} bytes"
+                            );
+                            return Err(EvalError::new(message, &expr.span));
+                        }
+                    };
+                    known.set(sample.set, relabelled);
+                    relabelled
+                }
+            };
             if let Some(set) = relabelled {
                 sample.set = set;
                 // A name that was given on purpose stays.
@@ -118,6 +148,25 @@ impl<Q: Queryable> Run<'_, Q> {
             return Err(EvalError::new(super::SAME_LABELSET, &expr.span));
         }
         Ok(samples)
+    }
+
+    /// The set with one label given another value.
+    fn with_label(
+        &mut self,
+        expr: &Expr,
+        set: SetId,
+        target: &str,
+        value: &str,
+    ) -> Evaluated<SetId> {
+        let mut labels = self.table[set].to_builder();
+        labels.set(target, value);
+        let labels = labels.build();
+        let bytes: usize = labels
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        self.spend(bytes as u64, expr)?;
+        Ok(self.table.intern(labels))
     }
 
     /// The label that an argument names.

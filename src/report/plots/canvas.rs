@@ -19,6 +19,8 @@ pub(super) const RIGHT: i32 = WIDTH - 290;
 pub(super) const PANEL_TITLE: i32 = 34;
 /// Free height between a plot and the title of the next panel.
 pub(super) const PANEL_GAP: i32 = 6;
+/// Width that a text across the picture may have.
+const ROOM: i32 = WIDTH - 72;
 /// Distance of a legend's rows.
 const LEGEND_ROW: i32 = 28;
 /// Ticks of the time axis at the most.
@@ -63,6 +65,7 @@ pub(super) struct Key {
 enum Line {
     Solid,
     Dashed,
+    Band(f64),
 }
 
 impl Key {
@@ -70,6 +73,24 @@ impl Key {
     pub(super) fn line(colour: RGBColor, text: impl Into<String>) -> Self {
         Key {
             line: Line::Solid,
+            colour,
+            text: text.into(),
+        }
+    }
+
+    /// A dashed line that was drawn.
+    pub(super) fn dashed(colour: RGBColor, text: impl Into<String>) -> Self {
+        Key {
+            line: Line::Dashed,
+            colour,
+            text: text.into(),
+        }
+    }
+
+    /// An area of this opacity that was filled.
+    pub(super) fn band(colour: RGBColor, opacity: f64, text: impl Into<String>) -> Self {
+        Key {
+            line: Line::Band(opacity),
             colour,
             text: text.into(),
         }
@@ -145,6 +166,21 @@ impl<'b> Canvas<'b> {
         })
     }
 
+    /// The lines above the first panel: what it is, what came of it, how it was made.
+    pub(super) fn head(&self, title: &str, result: &str, setting: &str) -> Drawn {
+        // A long title is set smaller, then cut; bold letters are wider by a sixth.
+        let size = [32, 28, 24]
+            .into_iter()
+            .find(|size| theme::width(title, size * 7 / 6) <= ROOM);
+        let size = size.unwrap_or(24);
+        let title = fit(title, size * 7 / 6);
+        self.text(&title, (36, 36), bold(size, INK, HPos::Left))?;
+        let result = fit(result, 22);
+        self.text(&result, (36, 74), letters(22, INK, HPos::Left))?;
+        let setting = fit(setting, TEXT);
+        self.text(&setting, (36, 104), letters(TEXT, QUIET, HPos::Left))
+    }
+
     /// The part of the marked moment's line between two heights.
     pub(super) fn marked_line(&self, top: i32, bottom: i32) -> Drawn {
         if let Some((ms, colour)) = self.marked {
@@ -173,6 +209,11 @@ impl<'b> Canvas<'b> {
             match key.line {
                 Line::Solid => self.stroke(&[(RIGHT + 18, y), (RIGHT + 46, y)], key.colour, 4)?,
                 Line::Dashed => self.dashes(RIGHT + 18, RIGHT + 46, y, key.colour)?,
+                Line::Band(opacity) => {
+                    let corners = [(RIGHT + 18, y - 8), (RIGHT + 46, y + 8)];
+                    let filled = key.colour.mix(opacity).filled();
+                    self.root.draw(&Rectangle::new(corners, filled))?;
+                }
             }
             self.text(
                 &key.text,
@@ -235,6 +276,44 @@ impl Plot<'_, '_> {
         self.stroke(points, colour, 3)
     }
 
+    /// A thin line of steps, dashed along the levels, for what was wanted where a solid one shows what was had.
+    pub(super) fn dashed_steps(&mut self, corners: &[(i64, f64)], colour: RGBColor) -> Drawn {
+        let places: Vec<(i32, i32)> = corners
+            .iter()
+            .map(|corner| self.chart.backend_coord(corner))
+            .collect();
+        for pair in places.windows(2) {
+            let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
+            if y0 == y1 {
+                self.canvas.dashes(x0, x1, y0, colour)?;
+            } else {
+                self.canvas.stroke(&[(x0, y0), (x1, y1)], colour, 2)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What lies between two lines over the same moments, the lower one given first.
+    pub(super) fn between(
+        &mut self,
+        lower: &[(i64, f64)],
+        upper: &[(i64, f64)],
+        colour: RGBColor,
+        opacity: f64,
+    ) -> Drawn {
+        let outline: Vec<(i64, f64)> = lower.iter().chain(upper.iter().rev()).copied().collect();
+        let area = Polygon::new(outline, colour.mix(opacity).filled());
+        self.chart.draw_series(std::iter::once(area))?;
+        Ok(())
+    }
+
+    /// A block from one corner to the opposite one.
+    pub(super) fn block(&mut self, corners: [(i64, f64); 2], colour: RGBColor) -> Drawn {
+        let block = Rectangle::new(corners, colour.filled());
+        self.chart.draw_series(std::iter::once(block))?;
+        Ok(())
+    }
+
     /// A broad line, for what is drawn beneath another, so that both are seen where they coincide.
     pub(super) fn broad_line(&mut self, points: Vec<(i64, f64)>, colour: RGBColor) -> Drawn {
         self.stroke(points, colour, 7)
@@ -280,6 +359,19 @@ impl Plot<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// A text cut to the picture's width.
+fn fit(text: &str, size: i32) -> String {
+    if theme::width(text, size) <= ROOM {
+        return text.to_owned();
+    }
+    let mut cut = text.to_owned();
+    while theme::width(&cut, size) > ROOM - size {
+        cut.pop();
+    }
+    cut.push('…');
+    cut
 }
 
 fn legend_row(panel_top: i32, row: usize) -> i32 {

@@ -6,6 +6,10 @@
 
 mod axis;
 mod canvas;
+pub mod decided;
+pub mod fan;
+mod forecast;
+pub mod outcomes;
 mod series;
 mod theme;
 pub mod timeline;

@@ -20,12 +20,10 @@ use super::series::{
     Bucket, Measure, bounds, bucket_seconds, buckets, lines, measure, on_scale, phases, rounds,
     shown, shown_seconds, steps,
 };
-use super::theme::{self, CANARY, FAILED, INK, PASSED, PRIMARY, QUIET, TEXT, bold, letters};
+use super::theme::{self, CANARY, FAILED, INK, PASSED, PRIMARY, TEXT, bold, letters};
 
 /// Height of the picture, in pixels.
 const HEIGHT: i32 = 1322;
-/// Width that a text across the picture may have.
-const ROOM: i32 = WIDTH - 72;
 /// The strip of phases and the row of checks.
 const PHASES: (i32, i32) = (160, 194);
 const CHECKS: (i32, i32) = (200, 230);
@@ -104,24 +102,7 @@ impl<'a, 'b> Figure<'a, 'b> {
             record.interval,
             record.seed
         );
-        let canvas = &self.canvas;
-        // A long title is set smaller, then cut; bold letters are wider by a sixth.
-        let size = [32, 28, 24]
-            .into_iter()
-            .find(|size| theme::width(&title, size * 7 / 6) <= ROOM);
-        let size = size.unwrap_or(24);
-        let title = fit(&title, size * 7 / 6);
-        canvas.text(&title, (36, 36), bold(size, INK, HPos::Left))?;
-        canvas.text(
-            &fit(&short(record), 22),
-            (36, 74),
-            letters(22, INK, HPos::Left),
-        )?;
-        canvas.text(
-            &fit(&setting, TEXT),
-            (36, 104),
-            letters(TEXT, QUIET, HPos::Left),
-        )
+        self.canvas.head(&title, &short(record), &setting)
     }
 
     fn phase_strip(&self) -> Drawn {
@@ -300,18 +281,28 @@ impl<'a, 'b> Figure<'a, 'b> {
     fn pods(&self, top: i32, height: i32) -> Result<i32, PlotError> {
         let primary = self.by_second(|second| f64::from(second.primary_ready));
         let canary = self.by_second(|second| f64::from(second.canary_ready));
+        let primary_wanted = self.by_second(|second| f64::from(second.primary_wanted));
+        let canary_wanted = self.by_second(|second| f64::from(second.canary_wanted));
+        let all = [&primary, &canary, &primary_wanted, &canary_wanted];
         let panel = Panel {
-            title: "Ready pods",
+            title: "Pods: ready, and wanted",
             top,
             height,
             low: 0.0,
-            high: (highest(primary.iter().chain(&canary)) * 1.15).max(2.0),
+            high: (highest(all.into_iter().flatten()) * 1.15).max(2.0),
             ticks: 3,
         };
         let mut plot = self.canvas.panel(&panel, &self.phases)?;
         plot.broad_line(primary, PRIMARY)?;
         plot.line(canary, CANARY)?;
-        let legend = [Key::line(PRIMARY, "primary"), Key::line(CANARY, "canary")];
+        plot.dashed_steps(&primary_wanted, PRIMARY)?;
+        plot.dashed_steps(&canary_wanted, CANARY)?;
+        let legend = [
+            Key::line(PRIMARY, "primary, ready"),
+            Key::line(CANARY, "canary, ready"),
+            Key::dashed(PRIMARY, "primary, wanted"),
+            Key::dashed(CANARY, "canary, wanted"),
+        ];
         self.canvas.legend(top, &legend)?;
         Ok(below(&panel))
     }
@@ -382,17 +373,4 @@ fn below(panel: &Panel) -> i32 {
 
 fn highest<'p>(points: impl Iterator<Item = &'p (i64, f64)>) -> f64 {
     points.map(|(_, v)| *v).fold(0.0, f64::max)
-}
-
-/// A text cut to the picture's width.
-fn fit(text: &str, size: i32) -> String {
-    if theme::width(text, size) <= ROOM {
-        return text.to_owned();
-    }
-    let mut cut = text.to_owned();
-    while theme::width(&cut, size) > ROOM - size {
-        cut.pop();
-    }
-    cut.push('…');
-    cut
 }

@@ -2,7 +2,7 @@
 
 /// Breaks `text` at spaces into lines of at most `width`, every line but the first led by `indent`.
 /// A word longer than a line stands alone, whole.
-pub(super) fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
+pub fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -22,7 +22,7 @@ pub(super) fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
 }
 
 /// A paragraph: wrapped, each line ended.
-pub(super) fn paragraph(text: &str, width: usize) -> String {
+pub(in crate::report) fn paragraph(text: &str, width: usize) -> String {
     wrap(text, width, "")
         .iter()
         .map(|line| format!("{line}\n"))

@@ -10,12 +10,13 @@ mod timeline;
 
 pub use compare::compare;
 pub use expectations::expectations;
+pub use layout::wrap;
 pub use palette::Palette;
 
 use crate::record::Record;
 
 use super::verdict::{Verdict, verdict};
-use layout::paragraph;
+pub(in crate::report) use layout::paragraph;
 
 /// Columns of the text.
 pub const WIDTH: usize = 100;
@@ -25,6 +26,39 @@ const ASSUMPTIONS_SHOWN: usize = 3;
 
 /// A run as text.
 pub fn render(record: &Record, palette: Palette) -> String {
+    let mut out = story(record, palette);
+    assumptions(record, palette, &mut out);
+    out
+}
+
+/// A run of manifests alone as text: `assumed` and everything else that was assumed stands below it, and `unmodelled`.
+pub fn render_first(
+    record: &Record,
+    assumed: &[String],
+    unmodelled: &[String],
+    palette: Palette,
+) -> String {
+    let mut out = story(record, palette);
+    let rest = record.scenario["assumptions"].as_array();
+    let rest = rest.into_iter().flatten().filter_map(|text| text.as_str());
+    let all: Vec<&str> = assumed.iter().map(String::as_str).chain(rest).collect();
+    let unmodelled: Vec<&str> = unmodelled.iter().map(String::as_str).collect();
+    for (heading, lines) in [
+        (
+            "Assumed; --set KEY=VALUE changes a key, rollcast import writes all of it down:",
+            all,
+        ),
+        ("Given, and without a part in the forecast:", unmodelled),
+    ] {
+        if !lines.is_empty() {
+            out += &format!("\n{heading}\n");
+            lines.iter().for_each(|line| bullet(line, &mut out));
+        }
+    }
+    out
+}
+
+fn story(record: &Record, palette: Palette) -> String {
     let mut out = String::new();
     title(record, palette, &mut out);
     out.push('\n');
@@ -38,7 +72,6 @@ pub fn render(record: &Record, palette: Palette) -> String {
         palette,
         &mut out,
     );
-    assumptions(record, palette, &mut out);
     out
 }
 
@@ -86,6 +119,12 @@ fn paragraphs(verdict: &Verdict, colour: palette::Colour, palette: Palette, out:
     }
 }
 
+fn bullet(text: &str, out: &mut String) {
+    for line in layout::wrap(&format!("- {text}"), WIDTH, "  ") {
+        *out += &format!("{line}\n");
+    }
+}
+
 fn assumptions(record: &Record, palette: Palette, out: &mut String) {
     let Some(all) = record.scenario["assumptions"].as_array() else {
         return;
@@ -96,9 +135,7 @@ fn assumptions(record: &Record, palette: Palette, out: &mut String) {
     }
     *out += "\nAssumed, since the scenario does not say:\n";
     for text in shown.iter().take(ASSUMPTIONS_SHOWN) {
-        for line in layout::wrap(&format!("- {text}"), WIDTH, "  ") {
-            *out += &format!("{line}\n");
-        }
+        bullet(text, out);
     }
     if let Some(more) = shown
         .len()

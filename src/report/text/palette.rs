@@ -43,7 +43,12 @@ impl Palette {
         }
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    /// An outcome's name, in its colour.
+    pub(in crate::report) fn outcome_name(self, outcome: Outcome, text: &str) -> String {
+        self.paint(self.outcome(outcome), text)
+    }
+
+    pub(in crate::report) fn bold(self, text: &str) -> String {
         self.wrap(text, "\x1b[1m")
     }
 

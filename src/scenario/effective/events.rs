@@ -88,6 +88,7 @@ impl Reading<'_> {
             ("config", keys.config.is_some()),
             ("suspend", keys.suspend.is_some()),
             ("patch", keys.patch.is_some()),
+            ("delete", keys.delete.is_some()),
         ]
         .into_iter()
         .filter_map(|(key, given)| given.then_some(key))
@@ -102,7 +103,7 @@ impl Reading<'_> {
                     )
                     .help(
                         "give one of `push = \"v2\"`, `commit = \"v2\"`, `annotate = { key = \"value\" }`, `config = { config_map = \"app\", \
-                         data = { key = \"value\" } }`, `suspend = true` and `patch = { analysis = { threshold = 5 } }`",
+                         data = { key = \"value\" } }`, `suspend = true`, `patch = { analysis = { threshold = 5 } }` and `delete = \"canary\"`",
                     ));
             }
             [first, second, ..] => {
@@ -133,6 +134,9 @@ impl Reading<'_> {
         }
         if let Some(annotations) = &keys.annotate {
             return Ok(Action::Annotate(annotations.clone()));
+        }
+        if keys.delete.is_some() {
+            return Ok(Action::Delete);
         }
         if let Some(config) = &keys.config {
             return self.config(index, config);
@@ -217,7 +221,7 @@ impl Reading<'_> {
         if events.iter().all(|event| {
             matches!(
                 event.action,
-                Action::Push(_) | Action::Commit(_) | Action::Annotate(_)
+                Action::Push(_) | Action::Commit(_) | Action::Annotate(_) | Action::Delete
             )
         }) {
             return Ok(());
@@ -259,7 +263,7 @@ impl Reading<'_> {
                     let given = manifests.secrets.iter().map(|object| &object.metadata);
                     self.config_given(given, "Secret", "secret", name, &manifests)?;
                 }
-                Action::Push(_) | Action::Commit(_) | Action::Annotate(_) => {}
+                Action::Push(_) | Action::Commit(_) | Action::Annotate(_) | Action::Delete => {}
             }
         }
         Ok(())

@@ -8,8 +8,7 @@ use crate::scenario::model::{
     Distribution, PodDiscovery, SyntheticKind, SyntheticSeries, Terms, Version, VersionMetrics,
 };
 use crate::scenario::rules::is_name;
-use crate::scenario::schema::File;
-use crate::scenario::schema::metrics::{Exporter, MetricsKeys, SeriesKeys, SeriesType};
+use crate::scenario::schema::{Exporter, File, MetricsKeys, SeriesKeys, SeriesType};
 
 /// client_golang's `DefBuckets`.
 const DEFAULT_BUCKETS: [f64; 11] = [

@@ -6,9 +6,10 @@ use serde::Deserialize;
 
 use super::{MAX_HORIZON, Reading};
 use crate::diagnostic::{Diagnostic, SourceText};
-use crate::scenario::assemble::Files;
-use crate::scenario::model::{Arrivals, RatePoint, Traffic, Via};
-use crate::scenario::schema::{Burst, Diurnal, File, Point, Ramp, RateKeys, RateShape};
+use crate::scenario::model::{Arrivals, Clients, Distribution, RatePoint, Traffic, Via};
+use crate::scenario::schema::{
+    Burst, Diurnal, File, OnOff, Point, Ramp, RateKeys, RateShape, TrafficKeys,
+};
 use crate::scenario::units::{Rate, Time, shown};
 use crate::time::Span;
 
@@ -23,14 +24,10 @@ const DEFAULT_RATE: f64 = 100.0;
 
 impl Reading<'_> {
     /// What users send.
-    pub(super) fn traffic(
-        &mut self,
-        file: &File,
-        horizon: Span,
-        files: &dyn Files,
-    ) -> Result<Traffic, Diagnostic> {
+    pub(super) fn traffic(&mut self, file: &File, horizon: Span) -> Result<Traffic, Diagnostic> {
         let keys = &file.traffic;
         let rate = match &keys.rate {
+            None if keys.clients.is_some() => constant(0.0),
             None => {
                 self.assume(format!(
                     "Users send {DEFAULT_RATE} requests a second (`traffic.rate`)."
@@ -38,7 +35,7 @@ impl Reading<'_> {
                 constant(DEFAULT_RATE)
             }
             Some(RateKeys::Constant(Rate(per_second))) => constant(*per_second),
-            Some(RateKeys::Shape(shape)) => self.shape(shape, horizon, files)?,
+            Some(RateKeys::Shape(shape)) => self.shape(shape, horizon)?,
         };
         let warm_up = file.run.warm_up.map_or(Span::ZERO, |t| t.0);
         let requests = requests(&rate, -warm_up, horizon);
@@ -64,34 +61,65 @@ impl Reading<'_> {
             rate,
             host: keys.host.clone(),
             via: keys.via.unwrap_or(Via::Ingress),
+            timeout: self.user_timeout(keys)?,
+            clients: self.clients(keys)?,
+            classes: self.classes(file)?,
         })
     }
 
-    fn shape(
-        &self,
-        shape: &RateShape,
-        horizon: Span,
-        files: &dyn Files,
-    ) -> Result<Vec<RatePoint>, Diagnostic> {
+    fn user_timeout(&self, keys: &TrafficKeys) -> Result<Option<Span>, Diagnostic> {
+        keys.timeout
+            .map(|_| self.period("traffic.timeout", keys.timeout, 0))
+            .transpose()
+    }
+
+    fn clients(&self, keys: &TrafficKeys) -> Result<Option<Clients>, Diagnostic> {
+        let Some(count) = keys.clients else {
+            if keys.think_time.is_some() {
+                return Err(self
+                    .refuse(
+                        "/traffic/think_time",
+                        "`traffic.think_time` is that of `traffic.clients`, which are not given",
+                    )
+                    .help("add `clients = 50`, or leave it out: users of `rate` do not wait for answers"));
+            }
+            return Ok(None);
+        };
+        Ok(Some(Clients {
+            count: self.count("/traffic/clients", "traffic.clients", count)?,
+            think_time: match &keys.think_time {
+                Some(keys) => {
+                    self.distribution("/traffic/think_time", "traffic.think_time", keys)?
+                }
+                None => Distribution::Exponential {
+                    mean_ns: 1_000_000_000,
+                },
+            },
+        }))
+    }
+
+    fn shape(&self, shape: &RateShape, horizon: Span) -> Result<Vec<RatePoint>, Diagnostic> {
         let RateShape {
             ramp,
             points,
             burst,
             diurnal,
+            on_off,
             csv,
         } = shape;
-        match (ramp, points, burst, diurnal, csv) {
-            (Some(ramp), None, None, None, None) => self.ramp(ramp),
-            (None, Some(points), None, None, None) => self.points(points),
-            (None, None, Some(burst), None, None) => self.burst(burst),
-            (None, None, None, Some(diurnal), None) => self.diurnal(diurnal, horizon),
-            (None, None, None, None, Some(path)) => self.csv(path, files),
+        match (ramp, points, burst, diurnal, on_off, csv) {
+            (Some(ramp), None, None, None, None, None) => self.ramp(ramp),
+            (None, Some(points), None, None, None, None) => self.points(points),
+            (None, None, Some(burst), None, None, None) => self.burst(burst),
+            (None, None, None, Some(diurnal), None, None) => self.diurnal(diurnal, horizon),
+            (None, None, None, None, Some(on_off), None) => self.on_off(on_off, horizon),
+            (None, None, None, None, None, Some(path)) => self.csv(path),
             _ => Err(self
                 .refuse(
                     "/traffic/rate",
                     "`traffic.rate` must have exactly one shape",
                 )
-                .help("give one of `ramp`, `points`, `burst`, `diurnal` and `csv`")),
+                .help("give one of `ramp`, `points`, `burst`, `diurnal`, `on_off` and `csv`")),
         }
     }
 
@@ -175,26 +203,34 @@ impl Reading<'_> {
         Ok(points.collect())
     }
 
+    /// On from the scenario's zero on, and before it as after it.
+    fn on_off(&self, keys: &OnOff, horizon: Span) -> Result<Vec<RatePoint>, Diagnostic> {
+        let (Time(on), Time(off)) = (keys.on, keys.off);
+        if on < Span::from_secs(1) || off < Span::from_secs(1) {
+            return Err(self
+                .refuse(
+                    "/traffic/rate/on_off",
+                    "`traffic.rate.on_off` must be on and off for at least 1s each",
+                )
+                .help("{ rate = \"200/s\", on = \"30s\", off = \"30s\" } sends in every other half minute"));
+        }
+        let off_rate = keys.off_rate.unwrap_or(Rate(0.0));
+        Ok(turns((keys.rate, on), (off_rate, off), horizon))
+    }
+
     /// Recorded rates: a header `at_s,per_second`, then a line for each point.
-    fn csv(&self, path: &str, files: &dyn Files) -> Result<Vec<RatePoint>, Diagnostic> {
-        let refuse = |message: String| self.refuse("/traffic/rate/csv", message);
-        let found = files
-            .matching(path)
-            .map_err(|why| refuse(format!("`traffic.rate.csv`: {why}")))?;
-        let [source] = found.as_slice() else {
-            return Err(refuse(format!(
-                "`traffic.rate.csv` must name one file; {} match",
-                found.len()
-            ))
-            .help("the path is relative to the scenario's folder"));
-        };
-        let points = recorded(source)?;
+    fn csv(&self, path: &str) -> Result<Vec<RatePoint>, Diagnostic> {
+        let source = self.one_file("/traffic/rate/csv", "traffic.rate.csv", path)?;
+        let points = recorded(&source)?;
         match points.len() {
             1..=MAX_POINTS => Ok(points),
-            count => Err(refuse(format!(
-                "`{}` must have from 1 to {MAX_POINTS} rates, not {count}",
-                source.name
-            ))),
+            count => Err(self.refuse(
+                "/traffic/rate/csv",
+                format!(
+                    "`{}` must have from 1 to {MAX_POINTS} rates, not {count}",
+                    source.name
+                ),
+            )),
         }
     }
 
@@ -221,6 +257,23 @@ fn constant(per_second: f64) -> Vec<RatePoint> {
 
 fn point(at: Span, Rate(per_second): Rate) -> RatePoint {
     RatePoint { at, per_second }
+}
+
+/// Two rates in turns, the first from zero on; a jump is a slope of one millisecond.
+fn turns((rate, on): (Rate, Span), (off_rate, off): (Rate, Span), horizon: Span) -> Vec<RatePoint> {
+    let (tick, period) = (Span::from_millis(1), (on + off).as_millis());
+    let first = (-MAX_HORIZON.as_millis()).div_euclid(period);
+    let last = horizon.as_millis() / period;
+    let turn = |turn: i64| {
+        let start = Span::from_millis(turn * period);
+        [
+            point(start, rate),
+            point(start + on - tick, rate),
+            point(start + on, off_rate),
+            point(start + on + off - tick, off_rate),
+        ]
+    };
+    (first..=last).flat_map(turn).collect()
 }
 
 /// A line of recorded rates.
@@ -292,6 +345,23 @@ fn requests(rate: &[RatePoint], start: Span, end: Span) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_that_comes_and_goes_is_on_from_zero_on() {
+        let secs = Span::from_secs;
+        let (on, off) = ((Rate(9.0), secs(20)), (Rate(3.0), secs(10)));
+        let rate = turns(on, off, secs(60));
+        assert!(rate.windows(2).all(|pair| pair[0].at < pair[1].at));
+        for (start, end, expected) in [
+            (0, 19, 171.0),
+            (20, 29, 27.0),
+            (-10, -1, 27.0),
+            (0, 60, 420.0),
+        ] {
+            let area = requests(&rate, secs(start), secs(end));
+            assert!((area - expected).abs() < 0.1, "{start} to {end}: {area}");
+        }
+    }
 
     #[test]
     fn requests_are_the_area_under_the_rate() {

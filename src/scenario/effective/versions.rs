@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reading, escaped};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::k8s::PodTemplate;
-use crate::scenario::model::{Distribution, ImagePull, PodCourse, Version};
-use crate::scenario::schema::{
-    DistributionKeys, DistributionShape, Exponential, File, ImagePullKeys, Lognormal, PullTime,
-    Uniform, VersionKeys,
+use crate::k8s::{PodTemplate, Quantity};
+use crate::scenario::model::{
+    Behaviour, ClassBehaviour, Distribution, ImagePull, Memory, PodCourse, Version, WarmUp,
 };
-use crate::scenario::units::FineTime;
-
-/// Longest time that a distribution may be centred on, in nanoseconds.
-const MAX_TIME_NS: u64 = 3600 * 1_000_000_000;
+use crate::scenario::schema::{
+    ClassTimesKeys, DistributionKeys, File, ImagePullKeys, PullTime, VersionKeys, WarmUpKeys,
+};
+use crate::scenario::units::Time;
+use crate::time::{Span, Timestamp};
 
 const SERVICE_TIME: Distribution = Distribution::Lognormal {
     median_ns: 20_000_000,
@@ -21,6 +20,8 @@ const SERVICE_TIME: Distribution = Distribution::Lognormal {
 };
 const CONCURRENCY: u32 = 8;
 const CPU_PER_REQUEST_NS: u64 = 5_000_000;
+/// Working set of a version that says only what it leaks.
+const MEMORY_BYTES: u64 = 64 << 20;
 const STARTUP: Distribution = Distribution::Lognormal {
     median_ns: 4_000_000_000,
     sigma: 0.4,
@@ -39,10 +40,17 @@ struct Said {
     image: Option<String>,
     env: BTreeMap<String, String>,
     image_pull: Option<ImagePull>,
+    image_pull_fails_until: Option<Timestamp>,
+    memory_bytes: Option<u64>,
+    memory_leak_bytes: Option<u64>,
     boot: Option<Distribution>,
     never_ready: Option<bool>,
     crash_after: Option<Distribution>,
     shutdown: Option<Distribution>,
+    warm_up: Option<WarmUp>,
+    leak_ns_per_minute: Option<u64>,
+    cpu_throttling: Option<bool>,
+    classes: BTreeMap<String, ClassBehaviour>,
 }
 
 impl Reading<'_> {
@@ -91,6 +99,24 @@ impl Reading<'_> {
                 .map(|keys| self.distribution(&at(key), &named(key), keys))
                 .transpose()
         };
+        let bytes = |key: &str, text: &Option<String>, example: &str| {
+            let Some(text) = text else {
+                return Ok(None);
+            };
+            match Quantity::parse(text).map(Quantity::value) {
+                Some(bytes) if bytes > 0 => Ok(Some(bytes.unsigned_abs())),
+                _ => Err(self
+                    .refuse(
+                        &at(key),
+                        format!(
+                            "`{}` must be a quantity above 0, not \"{}\"",
+                            named(key),
+                            text.escape_debug()
+                        ),
+                    )
+                    .help(format!("write it as Kubernetes does: \"{example}\""))),
+            }
+        };
         Ok(Said {
             inherits: keys.inherits.clone(),
             service_time: distribution("service_time", &keys.service_time)?,
@@ -105,10 +131,24 @@ impl Reading<'_> {
             image: keys.image.clone(),
             env: keys.env.clone(),
             image_pull: self.image_pull(&at("image_pull"), &named("image_pull"), keys)?,
+            image_pull_fails_until: keys
+                .image_pull_fails_until
+                .map(|time| Timestamp::ZERO + time.0),
+            memory_bytes: bytes("memory", &keys.memory, "64Mi")?,
+            memory_leak_bytes: bytes("memory_leak", &keys.memory_leak, "512Ki")?,
             boot: distribution("boot", &keys.boot)?,
             never_ready: keys.never_ready,
             crash_after: distribution("crash_after", &keys.crash_after)?,
             shutdown: distribution("shutdown", &keys.shutdown)?,
+            warm_up: (keys.warm_up.as_ref())
+                .map(|keys| self.slow_at_first(&at("warm_up"), &named("warm_up"), keys))
+                .transpose()?,
+            leak_ns_per_minute: keys
+                .leak_per_minute
+                .map(|leak| self.short(&at("leak_per_minute"), &named("leak_per_minute"), leak))
+                .transpose()?,
+            cpu_throttling: keys.cpu_throttling,
+            classes: self.class_behaviours(&at("classes"), &named("classes"), &keys.classes)?,
         })
     }
 
@@ -145,15 +185,71 @@ impl Reading<'_> {
                 base_failure_rate: whole.base_failure_rate.or(below.base_failure_rate),
                 image: whole.image.or(below.image),
                 image_pull: whole.image_pull.or(below.image_pull),
+                image_pull_fails_until: whole
+                    .image_pull_fails_until
+                    .or(below.image_pull_fails_until),
+                memory_bytes: whole.memory_bytes.or(below.memory_bytes),
+                memory_leak_bytes: whole.memory_leak_bytes.or(below.memory_leak_bytes),
                 boot: whole.boot.or(below.boot),
                 never_ready: whole.never_ready.or(below.never_ready),
                 crash_after: whole.crash_after.or(below.crash_after),
                 shutdown: whole.shutdown.or(below.shutdown),
+                warm_up: whole.warm_up.or(below.warm_up),
+                leak_ns_per_minute: whole.leak_ns_per_minute.or(below.leak_ns_per_minute),
+                cpu_throttling: whole.cpu_throttling.or(below.cpu_throttling),
+                classes: below.classes.into_iter().chain(whole.classes).collect(),
                 env: below.env.into_iter().chain(whole.env).collect(),
             };
             line.push(parent);
         }
         Ok(whole)
+    }
+
+    fn slow_at_first(
+        &self,
+        pointer: &str,
+        key: &str,
+        keys: &WarmUpKeys,
+    ) -> Result<WarmUp, Diagnostic> {
+        let factor = self.factor(
+            &format!("{pointer}/factor"),
+            &format!("{key}.factor"),
+            keys.factor,
+        )?;
+        let Time(lasts) = keys.lasts;
+        if factor < 1.0 || lasts <= Span::ZERO || lasts > Span::from_secs(3600) {
+            return Err(self
+                .refuse(
+                    pointer,
+                    format!("`{key}` must slow a pod down (a factor of at least 1) for a time of at most 1h"),
+                )
+                .help("{ factor = 3.0, lasts = \"30s\" } is three times slower at first"));
+        }
+        Ok(WarmUp { factor, lasts })
+    }
+
+    fn class_behaviours(
+        &self,
+        pointer: &str,
+        key: &str,
+        classes: &BTreeMap<String, ClassTimesKeys>,
+    ) -> Result<BTreeMap<String, ClassBehaviour>, Diagnostic> {
+        let behaviour = |(name, keys): (&String, &ClassTimesKeys)| {
+            let pointer = format!("{pointer}/{}", escaped(name));
+            let distribution = |what: &str, keys: &Option<DistributionKeys>| {
+                let (pointer, key) = (format!("{pointer}/{what}"), format!("{key}.{name}.{what}"));
+                keys.as_ref()
+                    .map(|keys| self.distribution(&pointer, &key, keys))
+                    .transpose()
+            };
+            let behaviour = ClassBehaviour {
+                service_time: distribution("service_time", &keys.service_time)?,
+                failure_time: distribution("failure_time", &keys.failure_time)?,
+                base_failure_rate: keys.base_failure_rate.map(|share| share.0),
+            };
+            Ok((name.clone(), behaviour))
+        };
+        classes.iter().map(behaviour).collect()
     }
 
     fn image_pull(
@@ -174,47 +270,6 @@ impl Reading<'_> {
         };
         let takes = self.distribution(pointer, key, &takes)?;
         Ok(Some(ImagePull::Takes(takes)))
-    }
-
-    pub(super) fn distribution(
-        &self,
-        pointer: &str,
-        key: &str,
-        keys: &DistributionKeys,
-    ) -> Result<Distribution, Diagnostic> {
-        let Some(found) = shape(keys) else {
-            return Err(self
-                .refuse(pointer, format!("`{key}` must have exactly one shape"))
-                .help("give one of `constant`, `lognormal`, `exponential` and `uniform`"));
-        };
-        let centre = match found {
-            Distribution::Constant { ns } => ns,
-            Distribution::Lognormal { median_ns, .. } => median_ns,
-            Distribution::Exponential { mean_ns } => mean_ns,
-            Distribution::Uniform { max_ns, .. } => max_ns,
-        };
-        if centre > MAX_TIME_NS {
-            return Err(self
-                .refuse(pointer, format!("`{key}` must be at most 1h"))
-                .help("it is the time of one request or of one pod's start"));
-        }
-        match found {
-            Distribution::Lognormal { sigma, .. } if !(0.0..=4.0).contains(&sigma) => Err(self
-                .refuse(
-                    &format!("{pointer}/lognormal/sigma"),
-                    format!("`{key}.lognormal.sigma` must be from 0 to 4, not {sigma}"),
-                )
-                .help(
-                    "it is the standard deviation of the logarithm: 0.5 puts p99 at 3.2 times the median",
-                )),
-            Distribution::Uniform { min_ns, max_ns } if min_ns > max_ns => Err(self
-                .refuse(
-                    &format!("{pointer}/uniform/max"),
-                    format!("`{key}.uniform.max` must not be below `min`"),
-                )
-                .help("swap them")),
-            found => Ok(found),
-        }
     }
 
     /// Versions that run must differ in their pod template, or nothing could tell which of them a pod is.
@@ -341,35 +396,6 @@ pub(in crate::scenario) fn is_fraction(text: &str) -> bool {
         .is_ok_and(|share| (0.0..=1.0).contains(&share))
 }
 
-fn shape(keys: &DistributionKeys) -> Option<Distribution> {
-    let DistributionShape {
-        constant,
-        lognormal,
-        exponential,
-        uniform,
-    } = match keys {
-        DistributionKeys::Constant(FineTime(ns)) => {
-            return Some(Distribution::Constant { ns: *ns });
-        }
-        DistributionKeys::Shape(shape) => shape.as_ref(),
-    };
-    match (constant, lognormal, exponential, uniform) {
-        (Some(FineTime(ns)), None, None, None) => Some(Distribution::Constant { ns: *ns }),
-        (None, Some(Lognormal { median, sigma }), None, None) => Some(Distribution::Lognormal {
-            median_ns: median.0,
-            sigma: *sigma,
-        }),
-        (None, None, Some(Exponential { mean }), None) => {
-            Some(Distribution::Exponential { mean_ns: mean.0 })
-        }
-        (None, None, None, Some(Uniform { min, max })) => Some(Distribution::Uniform {
-            min_ns: min.0,
-            max_ns: max.0,
-        }),
-        _ => None,
-    }
-}
-
 fn filled(said: Said) -> Version {
     Version {
         service_time: said.service_time.unwrap_or(SERVICE_TIME),
@@ -382,10 +408,23 @@ fn filled(said: Said) -> Version {
         env: said.env,
         course: PodCourse {
             image_pull: said.image_pull,
+            image_pull_fails_until: said.image_pull_fails_until,
+            memory: (said.memory_bytes.is_some() || said.memory_leak_bytes.is_some()).then(|| {
+                Memory {
+                    base_bytes: said.memory_bytes.unwrap_or(MEMORY_BYTES),
+                    leak_bytes_per_second: said.memory_leak_bytes.unwrap_or(0),
+                }
+            }),
             boot: said.boot,
             never_ready: said.never_ready.unwrap_or(false),
             crash_after: said.crash_after,
             shutdown: said.shutdown,
+        },
+        behaviour: Behaviour {
+            warm_up: said.warm_up,
+            leak_ns_per_minute: said.leak_ns_per_minute.unwrap_or(0),
+            cpu_throttling: said.cpu_throttling.unwrap_or(false),
+            classes: said.classes,
         },
     }
 }

@@ -69,9 +69,18 @@ pub(super) struct Aggregate {
     /// Counts for the next scrape and the one after it.
     windows: [Vec<Credit>; 2],
     exported: Counters,
+    /// Whether statuses are counted by their class.
+    status_classes: bool,
     users: Users,
     /// CPU nanoseconds, by pod, up to the last change of shares.
     cpu_ns: Vec<f64>,
+}
+
+/// What the exporter starts with.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    pub(super) counters: Counters,
+    pub(super) status_classes: bool,
 }
 
 /// Counts of one group and status.
@@ -89,6 +98,7 @@ impl Aggregate {
         profile: RateProfile,
         grid: Option<ScrapeGrid>,
         (flush_interval, phases): (Nanos, Vec<Nanos>),
+        counted: Counted,
         seed: RunSeed,
         start: Tick,
     ) -> Self {
@@ -104,7 +114,8 @@ impl Aggregate {
             now: start,
             shares: vec![(start, Shares::default())],
             windows: Default::default(),
-            exported: Counters::default(),
+            exported: counted.counters,
+            status_classes: counted.status_classes,
             users: Users::new(start),
             cpu_ns: Vec::new(),
         }
@@ -160,9 +171,13 @@ impl Aggregate {
             self.draw_to(self.last_flushes(), Some(0));
             for credit in std::mem::take(&mut self.windows[0]) {
                 let upstream = credit.status != Status::Unavailable;
+                let status = match self.status_classes {
+                    true => credit.status.class(),
+                    false => credit.status,
+                };
                 self.exported.credit(
                     credit.group,
-                    credit.status,
+                    status,
                     &credit.buckets,
                     credit.sum_ms,
                     upstream,

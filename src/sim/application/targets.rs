@@ -207,7 +207,7 @@ impl Targets {
         counters: Option<&PodCounters>,
         storage: &mut Storage,
         now: Timestamp,
-    ) -> Timestamp {
+    ) {
         if let Some(target) = self.pods.get_mut(&pod) {
             let export = &self.exports[target.version];
             match counters {
@@ -219,7 +219,6 @@ impl Targets {
                 }
             }
         }
-        self.next_scrape(pod, now)
     }
 
     /// A pod's object is gone: Prometheus forgets the target, whose series are stale.
@@ -267,16 +266,20 @@ impl Targets {
         counters: &PodCounters,
         storage: &mut Storage,
         now: Timestamp,
-    ) -> Timestamp {
+    ) {
         let series: Vec<&SyntheticSeries> = self.series.iter().filter(|s| s.own_target).collect();
         if let Some(own) = &mut self.own {
             own.scrape(None, &series, counters, storage, now);
         }
+    }
+
+    /// When the process beside the cluster is scraped after `now`.
+    pub(in crate::sim) fn next_own_scrape(&self, now: Timestamp) -> Timestamp {
         self.next_scrape(OWN, now)
     }
 
     /// The first scrape of a target after `now`: each has a phase of its own.
-    fn next_scrape(&self, pod: PodId, now: Timestamp) -> Timestamp {
+    pub(in crate::sim) fn next_scrape(&self, pod: PodId, now: Timestamp) -> Timestamp {
         let draw = self
             .seed
             .stream(Purpose::Phases, SCRAPE_PHASES + u64::from(pod.0))

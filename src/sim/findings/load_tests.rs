@@ -1,44 +1,65 @@
-//! Webhooks that ask Flagger's load tester to run something (`cmd/loadtester`, `pkg/loadtester` of Flagger).
-//!
-//! The load tester runs `metadata.cmd` in a shell. What `hey` would send is read from its flags and told, since checks that
-//! live on that traffic see none of it here; anything else is told as it is written.
+//! What Flagger's load tester was asked to run ([`load_tests`](crate::sim::load_tests)): what came of it, what was not run and
+//! why, and load tests that do not do what they look like.
+
+use std::collections::BTreeMap;
 
 use super::{Case, finding};
 use crate::canary::Webhook;
-use crate::record::Finding;
+use crate::record::{Finding, LoadTest, QueryRecord, RequestTotals};
+use crate::sim::load_tests::{Hey, NotHey, Target, commands, is_shell, target_of};
+use crate::sim::truth::metric_window;
+use crate::time::Timestamp;
 
-/// Requests of one `hey` command.
-#[derive(Clone, Debug, PartialEq)]
-struct Hey {
-    /// Requests a second, where `-q` bounds them.
-    per_second: Option<f64>,
-    /// `-z`, else so many requests (`-n`).
-    lasts: String,
-    /// The host that is asked: `-host`, else that of the URL.
-    host: String,
+/// Load tests that ran: their requests are in what was measured and not among the users'.
+pub(super) fn ran(case: &Case<'_>) -> Option<Finding> {
+    let mut by_command: BTreeMap<(&str, &str), Vec<&LoadTest>> = BTreeMap::new();
+    for test in &case.record.load_tests {
+        let key = (test.hook.as_str(), test.command.as_str());
+        by_command.entry(key).or_default().push(test);
+    }
+    let told: Vec<String> = by_command
+        .into_iter()
+        .map(|((hook, command), tests)| {
+            let sum = tests.iter().fold(RequestTotals::default(), |sum, test| RequestTotals {
+                total: sum.total + test.requests.total,
+                failed: sum.failed + test.requests.failed,
+                canary: sum.canary + test.requests.canary,
+                canary_failed: sum.canary_failed + test.requests.canary_failed,
+            });
+            let starts: Vec<String> = tests.iter().map(|test| test.started_at.clock().to_string()).collect();
+            let pace = Hey::parse(command).map_or_else(|_| String::new(), |hey| hey.in_words());
+            format!(
+                "`{hook}` ({pace}) was started at {} and sent {} requests to {}: {} reached the canary's pods, {} failed",
+                starts.join(", "),
+                sum.total,
+                tests[0].target,
+                sum.canary,
+                sum.failed,
+            )
+        })
+        .collect();
+    if told.is_empty() {
+        return None;
+    }
+    finding(
+        "load-test",
+        format!(
+            "Load tests: {}. They load the pods and count where they pass, and are not among the users' requests above.",
+            told.join("; ")
+        ),
+    )
 }
 
-/// Load tests and other commands, none of which is run.
-pub(super) fn load_tests(case: &Case<'_>) -> Option<Finding> {
-    let analysis = case.scenario.manifests.canary.spec.analysis.as_ref()?;
-    let hooks = analysis
-        .webhooks
-        .iter()
-        .filter_map(|hook| Some((hook, command(hook)?)));
-    let told: Vec<String> = hooks
-        .map(|(hook, command)| match hey(command) {
-            Some(hey) => {
-                let rate = hey
-                    .per_second
-                    .map_or("as fast as it can".to_owned(), |rate| {
-                        format!("{rate} requests/s")
-                    });
-                format!(
-                    "`{}` would send {rate} for {} to {}",
-                    hook.name, hey.lasts, hey.host
-                )
-            }
-            None => format!("`{}` would run `{}`", hook.name, command.escape_debug()),
+/// Commands of the load tester that make no traffic here.
+pub(super) fn not_run(case: &Case<'_>) -> Option<Finding> {
+    let told: Vec<String> = commands(case.scenario)
+        .into_iter()
+        .filter_map(|(hook, command)| {
+            Some(format!(
+                "`{}`: {}",
+                hook.name,
+                why_not(case, hook, command)?
+            ))
         })
         .collect();
     if told.is_empty() {
@@ -47,92 +68,94 @@ pub(super) fn load_tests(case: &Case<'_>) -> Option<Finding> {
     finding(
         "load-test-not-run",
         format!(
-            "Commands of the load tester are not run: {}. Checks see the scenario's own traffic alone; `[traffic]` can stand for it.",
+            "Not run by the load tester here: {}. Checks see none of it; `[traffic]` can stand for it.",
             told.join("; ")
         ),
     )
 }
 
-/// The command of a hook that runs before or during the analysis, for the load tester's shell.
-fn command(hook: &Webhook) -> Option<&str> {
-    if !matches!(hook.kind.as_str(), "" | "rollout" | "pre-rollout") {
+fn why_not(case: &Case<'_>, hook: &Webhook, command: &str) -> Option<String> {
+    let kind = hook
+        .metadata
+        .as_ref()
+        .and_then(|metadata| metadata.get("type"));
+    if !is_shell(kind.map(String::as_str)) {
+        let kind = kind.map_or("", String::as_str).escape_debug();
+        return Some(format!(
+            "a task of type {kind} is not modelled, `{}`",
+            command.escape_debug()
+        ));
+    }
+    match Hey::parse(command) {
+        Err(NotHey::Other) => Some(format!(
+            "only a plain `hey` command is modelled, not `{}`",
+            command.escape_debug()
+        )),
+        Err(NotHey::Usage(said)) => Some(format!(
+            "hey exits with \"{}\", on a cluster too (`{}`)",
+            said.escape_debug(),
+            command.escape_debug()
+        )),
+        Ok(hey) => (target_of(case.scenario, &hook.url, &hey) == Target::Elsewhere).then(|| {
+            format!(
+                "its requests ({}) go to {} as host {}, which is neither a Service here nor a host of an Ingress",
+                hey.in_words(),
+                hey.url_host,
+                hey.host()
+            )
+        }),
+    }
+}
+
+/// A Host header that hey does not send.
+pub(super) fn host_header(case: &Case<'_>) -> Option<Finding> {
+    let (hook, ignored) = commands(case.scenario)
+        .into_iter()
+        .find_map(|(hook, command)| {
+            let hey = Hey::parse(command).ok()?;
+            Some((hook, hey.ignored_host.filter(|_| hey.host.is_none())?))
+        })?;
+    finding(
+        "load-test-host-header",
+        format!(
+            "The load test of `{}` gives its host as -H \"Host: {ignored}\". hey does not send it, since Go's HTTP client takes the \
+             host from the URL: the ingress sees another host and no rule for it. Write -host {ignored}.",
+            hook.name
+        ),
+    )
+}
+
+/// Why a check that lives on a load test saw nothing of it, if that is so: no user had reached the canary by then.
+pub(super) fn unseen(case: &Case<'_>, at: Timestamp, query: &QueryRecord) -> Option<Finding> {
+    let (_, window) = metric_window(&query.text)?;
+    let users = case.requests_in(query.evaluated_at - window, query.evaluated_at);
+    let tests = &case.record.load_tests;
+    if users.canary > 0 || tests.is_empty() {
         return None;
     }
-    let metadata = hook.metadata.as_ref()?;
-    Some(metadata.get("cmd")?.trim())
-}
-
-/// Reads a `hey` command; `None` for any other.
-fn hey(command: &str) -> Option<Hey> {
-    let mut words = command.split_whitespace();
-    words
-        .next()
-        .filter(|program| program.rsplit('/').next() == Some("hey"))?;
-    // hey's own defaults.
-    let (mut workers, mut requests) = (50.0, "200");
-    let (mut per_worker, mut duration, mut host, mut url) = (None, None, None, None);
-    while let Some(word) = words.next() {
-        match word {
-            "-z" => duration = words.next(),
-            "-n" => requests = words.next()?,
-            "-q" => per_worker = words.next()?.parse::<f64>().ok(),
-            "-c" => workers = words.next()?.parse::<f64>().ok()?,
-            "-host" | "--host" => host = words.next(),
-            "-disable-compression" | "-disable-keepalive" | "-disable-redirects" | "-h2" => {}
-            flag if flag.starts_with('-') => _ = words.next(),
-            word => url = Some(word),
-        }
+    let Some(test) = tests.iter().find(|test| test.recorded) else {
+        return finding(
+            "load-test-bypasses-ingress",
+            format!(
+                "No values at {}: no user reached the canary, and the load test `{}` goes straight to {}, past the ingress, which \
+                 counts none of it. Send it through the ingress: hey -host with the Ingress' host, and the URL of the controller.",
+                at.clock(),
+                tests[0].hook,
+                tests[0].target,
+            ),
+        );
+    };
+    if test.started_at < at {
+        return None;
     }
-    let unquoted = |text: &str| text.trim_matches(['"', '\'']).to_owned();
-    Some(Hey {
-        per_second: per_worker
-            .filter(|rate| *rate > 0.0)
-            .map(|rate| rate * workers),
-        lasts: duration.map_or_else(|| format!("{requests} requests"), unquoted),
-        host: host.map_or_else(|| host_of(&unquoted(url?)), |host| Some(unquoted(host)))?,
-    })
-}
-
-/// The host of a URL, without its port.
-fn host_of(url: &str) -> Option<String> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?']).next()?;
-    let host = host.split_once(':').map_or(host, |(host, _)| host);
-    (!host.is_empty()).then(|| host.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hey_is_read_with_its_own_defaults() {
-        let read = |command: &str| hey(command).map(|hey| (hey.per_second, hey.lasts, hey.host));
-        for (command, expected) in [
-            (
-                "hey -z 1m -q 10 -c 2 http://podinfo-canary.test:9898/",
-                Some((Some(20.0), "1m", "podinfo-canary.test")),
-            ),
-            (
-                "hey -z 2m -q 5 -c 2 -host app.example.com http://nginx-ingress-controller.ingress",
-                Some((Some(10.0), "2m", "app.example.com")),
-            ),
-            (
-                "/usr/bin/hey -q 1 -m POST -d '{}' 'http://app/'",
-                Some((Some(50.0), "200 requests", "app")),
-            ),
-            (
-                "hey -z 10s -disable-keepalive http://app",
-                Some((None, "10s", "app")),
-            ),
-            ("hey -z 10s", None),
-            ("ghz --insecure podinfo:9999", None),
-            ("curl http://hey/", None),
-            ("", None),
-        ] {
-            let expected =
-                expected.map(|(rate, lasts, host)| (rate, lasts.to_owned(), host.to_owned()));
-            assert_eq!(read(command), expected, "{command}");
-        }
-    }
+    finding(
+        "load-test-late",
+        format!(
+            "No values at {0}: no user reached the canary, and the load test `{1}` was first started at {0} itself. Flagger calls \
+             rollout hooks in the tick of the first check, just before its queries, so that check fails whatever the release is \
+             like. Call the load test in a pre-rollout hook too, one interval earlier; with an `analysis.threshold` of 1 it is fatal.",
+            at.clock(),
+            test.hook,
+        ),
+    )
 }

@@ -3,6 +3,7 @@
 //! Each finding is a plain function of the effective scenario and the finished record; none changes anything. They speak of
 //! what the simulated world knows and a cluster's logs do not say: who really got what, and why a query saw nothing.
 
+mod faults;
 mod load_tests;
 mod no_values;
 mod outcome;
@@ -32,9 +33,10 @@ pub(super) struct Case<'a> {
 
 /// All findings of a run.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 16] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 20] = [
         outcome::not_started,
         pods::image_pull,
+        pods::out_of_memory,
         pods::crash_loop,
         pods::no_room,
         pods::slow_start,
@@ -47,8 +49,11 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
         outcome::reverted,
         outcome::weights_not_routed,
         outcome::rules_failed,
+        faults::injected,
         outcome::hooks_assumed,
-        load_tests::load_tests,
+        load_tests::host_header,
+        load_tests::not_run,
+        load_tests::ran,
     ];
     rules.iter().filter_map(|rule| rule(case)).collect()
 }

@@ -1,6 +1,6 @@
 //! Why a query found no values.
 
-use super::{Case, finding};
+use super::{Case, finding, load_tests};
 use crate::canary::{Provider, Rules};
 use crate::engine::QuerySource;
 use crate::record::{Finding, QueryRecord};
@@ -19,6 +19,9 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
     }
     if query.source == QuerySource::Builtin && series(query) == 0 {
         return builtin(case, query);
+    }
+    if let Some(found) = load_tests::unseen(case, at, query) {
+        return Some(found);
     }
     match case.entry {
         Entry::NoRule => return no_rule(case),

@@ -1,7 +1,7 @@
 //! What the outcome hides: releases nobody tried, pushes that were none, weights that routed nobody.
 
 use super::{Case, finding, percent};
-use crate::canary::{Phase, Provider, Rules};
+use crate::canary::{Phase, Provider, Rules, Webhook};
 use crate::record::{Finding, Outcome};
 use crate::scenario::Action;
 use crate::time::{Span, Timestamp};
@@ -46,6 +46,14 @@ pub(super) fn not_started(case: &Case<'_>) -> Option<Finding> {
 pub(super) fn promoted_unseen(case: &Case<'_>) -> Option<Finding> {
     let record = case.record;
     let decided = record.decided_at?;
+    // Load tests that reached it are told of by themselves.
+    if record
+        .load_tests
+        .iter()
+        .any(|test| test.requests.canary > 0)
+    {
+        return None;
+    }
     if record.outcome != Outcome::Promoted || case.requests_in(Timestamp::ZERO, decided).canary > 0
     {
         return None;
@@ -157,7 +165,14 @@ pub(super) fn hooks_assumed(case: &Case<'_>) -> Option<Finding> {
         .analysis
         .iter()
         .flat_map(|analysis| &analysis.webhooks);
+    // The load tester's are told of by themselves.
+    let is_command = |hook: &&Webhook| {
+        hook.metadata
+            .as_ref()
+            .is_some_and(|m| m.contains_key("cmd"))
+    };
     let names: Vec<&str> = hooks
+        .filter(|hook| !is_command(hook))
         .map(|hook| hook.name.as_str())
         .filter(|name| !case.scenario.webhooks.contains_key(*name))
         .collect();

@@ -5,16 +5,23 @@ use crate::record::{Finding, Outcome};
 use crate::sim::kubelets::Trouble;
 use crate::time::{Span, Timestamp};
 
-/// An image that does not exist.
+/// An image that does not exist, or not yet.
 pub(super) fn image_pull(case: &Case<'_>) -> Option<Finding> {
     let trouble = case.troubles.iter().find(|t| t.failed_pulls > 0)?;
-    let image = &case.scenario.versions[&trouble.version].image;
-    let image = image.as_deref().unwrap_or("of the manifest");
+    let version = &case.scenario.versions[&trouble.version];
+    let image = version.image.as_deref().unwrap_or("of the manifest");
+    let (what, cure) = match version.course.image_pull_fails_until {
+        Some(_) => (
+            "ran late",
+            "The longer a registry is down, the longer after its return the next attempt comes.",
+        ),
+        None => ("never ran", "Correct the tag."),
+    };
     finding(
         "image-pull",
         format!(
-            "The pods of {} never ran: their image ({image}) could not be pulled. The kubelets tried {} and wait 10s, 20s, 40s, \
-             at last 5m between two attempts (ImagePullBackOff in `kubectl get pods`). Correct the tag. {}",
+            "The pods of {} {what}: their image ({image}) could not be pulled. The kubelets failed {} and wait 10s, 20s, 40s, \
+             at last 5m between two attempts (ImagePullBackOff in `kubectl get pods`). {cure} {}",
             trouble.version,
             times(trouble.failed_pulls),
             unsaid(case),
@@ -22,9 +29,33 @@ pub(super) fn image_pull(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// Containers that the kernel kills.
+pub(super) fn out_of_memory(case: &Case<'_>) -> Option<Finding> {
+    let trouble = case.troubles.iter().find(|t| t.out_of_memory > 0)?;
+    let version = &case.scenario.versions[&trouble.version];
+    let leaks = version.course.memory?.leak_bytes_per_second > 0;
+    finding(
+        "out-of-memory",
+        format!(
+            "Containers of {} grew above their memory limit and were killed by the kernel (OOMKilled, exit code 137), {} in all; \
+             what each worked on is lost, and the kubelet starts it again after 0s, 10s, 20s, 40s, at last 5m. {} {}",
+            trouble.version,
+            times(trouble.out_of_memory),
+            if leaks {
+                "A leak that takes longer than the analysis is not seen by it: a longer analysis, or a metric over \
+                 `container_memory_working_set_bytes`, would."
+            } else {
+                "Raise `resources.limits.memory`, or use less."
+            },
+            unsaid(case),
+        ),
+    )
+}
+
 /// Containers that end again and again.
 pub(super) fn crash_loop(case: &Case<'_>) -> Option<Finding> {
-    let trouble = case.troubles.iter().find(|t| t.crashes > 0)?;
+    let own = |t: &&Trouble| t.crashes > t.out_of_memory;
+    let trouble = case.troubles.iter().find(own)?;
     let how = match trouble.killed {
         0 => "ended of their own".to_owned(),
         killed if killed >= trouble.crashes => {
@@ -82,6 +113,12 @@ pub(super) fn slow_start(case: &Case<'_>) -> Option<Finding> {
     let judged = case
         .queries()
         .any(|(at, _)| at >= Timestamp::ZERO && at <= decided);
+    // A check that failed before it had a query (a template that cannot be filled in) is a check.
+    let judged = judged
+        || record
+            .ticks
+            .iter()
+            .any(|t| t.at >= Timestamp::ZERO && t.failed_checks > 0);
     let explained = |t: &Trouble| t.failed_pulls > 0 || t.crashes > 0 || t.unplaced > 0;
     if record.outcome != Outcome::RolledBack || judged || case.troubles.iter().any(explained) {
         return None;

@@ -2,7 +2,7 @@
 //!
 //! Families, buckets and units are those of `internal/ingress/metric/collectors/socket.go` and `pkg/flags/flags.go`.
 
-use super::{GROUPS, Group, Status};
+use super::{Group, Status};
 
 /// Upper bounds of the time histograms' buckets in seconds, without the last one, `+Inf`.
 pub const BUCKET_BOUNDS: [f64; 11] = [
@@ -12,8 +12,10 @@ pub const BUCKET_BOUNDS: [f64; 11] = [
 /// Buckets of a time histogram, `+Inf` included.
 pub const BUCKETS: usize = BUCKET_BOUNDS.len() + 1;
 
-/// Number of cells: one for every group and status.
-pub(super) const CELLS: usize = GROUPS * Status::ALL.len();
+/// Number of cells of so many groups: one for every group and status.
+pub(super) const fn cells(groups: u8) -> usize {
+    groups as usize * Status::ALL.len()
+}
 
 /// A time histogram as exported: buckets are cumulative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,10 +52,16 @@ pub struct Cell {
 /// Everything that a scrape sees, since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    cells: [Cell; CELLS],
+    cells: Vec<Cell>,
 }
 
 impl Counters {
+    pub(crate) fn new(groups: u8) -> Self {
+        Counters {
+            cells: vec![Cell::default(); cells(groups)],
+        }
+    }
+
     /// The series of a group and status; all zero while not born.
     pub fn cell(&self, group: Group, status: Status) -> &Cell {
         &self.cells[cell_of(group, status)]
@@ -62,7 +70,7 @@ impl Counters {
     /// The series that exist: those that have counted a request. A histogram is born with its first observation,
     /// so the upstream one may still be missing.
     pub fn born(&self) -> impl Iterator<Item = (Group, Status, &Cell)> {
-        (0..GROUPS as Group)
+        (0..(self.cells.len() / Status::ALL.len()) as Group)
             .flat_map(|group| Status::ALL.map(|status| (group, status)))
             .zip(&self.cells)
             .filter(|(_, cell)| cell.requests > 0)

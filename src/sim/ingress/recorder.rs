@@ -8,7 +8,8 @@
 //! nginx measures times in whole milliseconds, as the difference of two clock readings that are each cut off
 //! (`ngx_http_variable_request_time`), so a request that takes 5.4 ms is reported as 5 or 6.
 
-use super::counters::{BUCKET_BOUNDS, BUCKETS, CELLS, Counters, Histogram, cell_of};
+use super::counters::{BUCKET_BOUNDS, BUCKETS, Counters, Histogram, cell_of, cells};
+use super::losses::Losses;
 use super::{Group, IngressPlan, ScrapeGrid, Status};
 use crate::seed::{Purpose, RunSeed};
 use crate::sim::clock::{NEVER, Nanos, Tick, millisecond, tick};
@@ -21,9 +22,6 @@ const WINDOWS: usize = 2;
 /// Every window is kept so many times, and neighbouring requests count in different copies: most requests count in the
 /// same few places, and an addition that waits for the one before it costs more than all else here.
 const COPIES: usize = 4;
-
-/// Counters of a window.
-const WINDOW: usize = COPIES * CELLS * STRIDE;
 
 /// Counters kept for a cell and window: the buckets, then the sum of milliseconds.
 const STRIDE: usize = 16;
@@ -38,6 +36,9 @@ const LAST_BOUND_MS: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     records: bool,
+    cells: usize,
+    status_classes: bool,
+    losses: Option<Losses>,
     flush_interval: Nanos,
     /// Time of a flush of each worker; the others are whole intervals away.
     phases: Vec<Nanos>,
@@ -87,8 +88,17 @@ struct Place {
 }
 
 impl Recorder {
-    pub(crate) fn new(plan: &IngressPlan, grid: Option<ScrapeGrid>, seed: RunSeed) -> Self {
-        let phases = (0..u64::from(plan.workers))
+    /// The recorder of the controller with this number.
+    pub(crate) fn new(
+        plan: &IngressPlan,
+        controller: u32,
+        grid: Option<ScrapeGrid>,
+        seed: RunSeed,
+    ) -> Self {
+        let cells = cells(plan.groups);
+        let first = u64::from(controller) * u64::from(plan.workers);
+        let reloads: Vec<Tick> = plan.reloads.iter().map(|&at| tick(at)).collect();
+        let phases = (first..first + u64::from(plan.workers))
             .map(|worker| {
                 let draw = seed
                     .stream(Purpose::Phases, FLUSH_PHASES + worker)
@@ -98,15 +108,18 @@ impl Recorder {
             .collect();
         let mut recorder = Recorder {
             records: plan.records,
+            cells,
+            status_classes: plan.status_classes,
+            losses: Losses::new(&reloads, plan.batch_limit, plan.workers),
             flush_interval: plan.flush_interval,
             phases,
             grid,
             next_scrape: grid.map_or(Nanos::MAX, |grid| grid.first),
             last_flush: vec![[NEVER; WINDOWS]; plan.workers as usize],
-            windows: vec![0; WINDOWS * WINDOW],
-            blind: std::array::from_fn(|_| vec![0; CELLS * STRIDE].into()),
+            windows: vec![0; WINDOWS * COPIES * cells * STRIDE],
+            blind: std::array::from_fn(|_| vec![0; cells * STRIDE].into()),
             late: Vec::new(),
-            exported: Counters::default(),
+            exported: Counters::new(plan.groups),
             bucket_by_ms: (0..=LAST_BOUND_MS + 1).map(bucket_of).collect(),
         };
         recorder.aim();
@@ -118,11 +131,17 @@ impl Recorder {
         (self.flush_interval, self.phases.clone())
     }
 
+    /// Whether every record reaches the exporter.
+    pub(crate) fn loses_nothing(&self) -> bool {
+        self.losses.is_none()
+    }
+
     /// Credits requests that pods answered to the scrapes that will see them.
     pub(crate) fn record(&mut self, answered: Answered) {
         let requests = answered.workers.iter().zip(answered.endpoints);
         let requests = requests.zip(answered.failed);
         let times = answered.arrivals.iter().zip(answered.completions);
+        let cells = self.cells;
         let windows = &mut self.windows[..];
         let last_flush = &self.last_flush[..];
         let bucket_by_ms = &self.bucket_by_ms[..];
@@ -140,7 +159,7 @@ impl Recorder {
             let [next, after] = last_flush[*worker as usize];
             let window = usize::from(*completion > next) + usize::from(*completion > after);
             if window < WINDOWS {
-                let start = start_of(window, request % COPIES, cell);
+                let start = start_of(cells, window, request % COPIES, cell);
                 let counters = &mut windows[start..start + STRIDE];
                 counters[bucket] += 1;
                 counters[SUM] += ms;
@@ -161,6 +180,9 @@ impl Recorder {
 
     /// Credits one request of any kind.
     pub(crate) fn record_one(&mut self, record: &Record) {
+        if self.loses(record) {
+            return;
+        }
         let place = self.place(record);
         match self.window(record.worker, record.completion) {
             Some(window) => self.credit(window, place, 1),
@@ -174,6 +196,9 @@ impl Recorder {
 
     /// Takes a request back that no scrape has seen yet.
     pub(crate) fn forget(&mut self, record: &Record) {
+        if self.loses(record) {
+            return;
+        }
         let place = self.place(record);
         match self.window(record.worker, record.completion) {
             Some(window) => self.credit(window, place, -1),
@@ -213,10 +238,11 @@ impl Recorder {
 
     /// Adds the first window to what is exported; the second becomes the first.
     fn export_next_window(&mut self) {
-        let mut sums = [[0u64; STRIDE]; CELLS];
-        let first = self.windows[..WINDOW].chunks_exact(STRIDE).enumerate();
+        let window = COPIES * self.cells * STRIDE;
+        let mut sums = vec![[0u64; STRIDE]; self.cells];
+        let first = self.windows[..window].chunks_exact(STRIDE).enumerate();
         for (number, counters) in first {
-            for (sum, counter) in sums[number % CELLS].iter_mut().zip(counters) {
+            for (sum, counter) in sums[number % self.cells].iter_mut().zip(counters) {
                 // A copy may be below zero by what was taken back from another.
                 *sum = sum.wrapping_add(*counter);
             }
@@ -230,8 +256,8 @@ impl Recorder {
                 std::array::from_fn(|counter| counters[counter].wrapping_sub(blind[counter]));
             add(&mut exported.response_duration, &seen);
         }
-        self.windows.copy_within(WINDOW.., 0);
-        self.windows[WINDOW..].fill(0);
+        self.windows.copy_within(window.., 0);
+        self.windows[window..].fill(0);
         self.blind.swap(0, 1);
         self.blind[1].fill(0);
     }
@@ -268,10 +294,24 @@ impl Recorder {
         last_flush.iter().position(|&last| completion <= last)
     }
 
+    /// Whether a record never reaches the exporter.
+    fn loses(&mut self, record: &Record) -> bool {
+        let worker = record.worker;
+        let flush = (worker, self.phases[worker as usize], self.flush_interval);
+        self.losses
+            .as_mut()
+            .is_some_and(|losses| losses.takes(flush, record.arrival, record.completion))
+    }
+
     fn place(&self, record: &Record) -> Place {
+        let status = if self.status_classes {
+            record.status.class()
+        } else {
+            record.status
+        };
         let ms = millisecond(record.completion) - millisecond(record.arrival);
         Place {
-            cell: cell_of(record.group, record.status),
+            cell: cell_of(record.group, status),
             bucket: self.bucket_by_ms[ms.min(LAST_BOUND_MS + 1) as usize].into(),
             ms,
             upstream: record.upstream,
@@ -285,7 +325,10 @@ impl Recorder {
             counters[place.bucket] = counters[place.bucket].wrapping_add_signed(sign);
             counters[SUM] = counters[SUM].wrapping_add_signed(sign * place.ms as i64);
         };
-        add(&mut self.windows, start_of(window, 0, place.cell));
+        add(
+            &mut self.windows,
+            start_of(self.cells, window, 0, place.cell),
+        );
         if !place.upstream {
             add(&mut self.blind[window], place.cell * STRIDE);
         }
@@ -294,8 +337,8 @@ impl Recorder {
 
 /// Where the counters of a cell start.
 #[inline(always)]
-fn start_of(window: usize, copy: usize, cell: usize) -> usize {
-    window * WINDOW + (copy * CELLS + cell) * STRIDE
+fn start_of(cells: usize, window: usize, copy: usize, cell: usize) -> usize {
+    ((window * COPIES + copy) * cells + cell) * STRIDE
 }
 
 /// Adds a window's counters to a cumulative histogram.

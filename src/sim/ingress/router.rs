@@ -11,9 +11,12 @@
 
 use rand_xoshiro::rand_core::Rng;
 
-use super::{Backend, Group, IngressPlan};
-use crate::scenario::Via;
-use crate::seed::{Purpose, RunSeed, Stream};
+use super::balance::Balancer;
+use super::choice::{Asked, Conditions, Rule, backend};
+use super::{Affinity, Backend, Group, IngressPlan};
+use crate::scenario::{RequestClass, Via};
+use crate::seed::{Purpose, RunSeed, Stream, split_mix};
+use crate::sim::clock::Tick;
 use crate::sim::service::{PodIx, Side};
 
 /// Entity of the stream that starts the rounds; the stream of requests is entity 0.
@@ -26,6 +29,25 @@ pub(crate) struct Router {
     starts: Stream,
     at_random: bool,
     falls_back: bool,
+    /// By worker: conditions of the canary Ingress; empty where nobody looks at them.
+    rules: Vec<Rule>,
+    balancer: Option<Balancer>,
+    affinity: Affinity,
+}
+
+/// Whose request it is, where that matters.
+#[derive(Debug)]
+pub(crate) struct Sender<'a> {
+    pub(crate) class: &'a RequestClass,
+    /// What the user's affinity cookie is bound to, for users who keep it.
+    pub(crate) cookie: Option<&'a mut Option<Bound>>,
+}
+
+/// What an affinity cookie stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    backend: Backend,
+    pod: PodIx,
 }
 
 /// An nginx worker.
@@ -66,11 +88,14 @@ impl Router {
             turn: [0; 2],
         };
         Router {
-            workers: vec![worker; plan.workers as usize],
+            workers: vec![worker; plan.all_workers() as usize],
             endpoints: [Vec::new(), Vec::new()],
             starts: seed.stream(Purpose::Routing, ROUND_STARTS),
             at_random: plan.via == Via::Service,
             falls_back: plan.falls_back,
+            rules: Vec::new(),
+            balancer: Balancer::new(plan.balance),
+            affinity: plan.affinity,
         }
     }
 
@@ -87,6 +112,20 @@ impl Router {
     pub(crate) fn set_share(&mut self, worker: u32, share: u64) {
         self.workers[worker as usize].share = share;
         self.settle_weights();
+    }
+
+    /// Gives one worker the conditions of the canary Ingress. Only requests of a class can meet them.
+    pub(crate) fn set_conditions(&mut self, worker: u32, conditions: Conditions) {
+        let workers = self.workers.len();
+        self.rules.resize_with(workers, Rule::default);
+        self.rules[worker as usize] = Rule::new(conditions);
+    }
+
+    /// nginx reloads: each worker starts its rounds anew.
+    pub(crate) fn restart(&mut self) {
+        for backend in [Backend::Main, Backend::Alternative] {
+            self.start_rounds(backend as usize);
+        }
     }
 
     /// Takes a pod out of both backends.
@@ -114,17 +153,34 @@ impl Router {
     }
 
     /// The worker of a request with this routing draw, and its pod if there is one. As [`route`](Self::route).
-    pub(crate) fn route_one(&mut self, draw: u64) -> (u32, Option<Endpoint>) {
+    fn route_one(&mut self, draw: u64) -> (u32, Option<Endpoint>) {
+        if self.at_random {
+            let mut endpoint = [Endpoint::NONE];
+            self.pick_at_random(&[draw], &mut endpoint);
+            return (0, Some(endpoint[0]));
+        }
+        self.balance_one(draw)
+    }
+
+    /// As [`route_one`](Self::route_one), of a request that passes the ingress whatever users do. Only while not
+    /// [closed](Self::is_closed).
+    pub(crate) fn balance_one(&mut self, draw: u64) -> (u32, Option<Endpoint>) {
         let worker = self.worker(draw);
-        if !self.at_random {
-            let canary = (draw >> 32) < self.workers[worker as usize].effective;
-            if self.endpoints[usize::from(canary)].is_empty() {
-                return (worker, None);
-            }
+        if self.endpoints[self.by_share(worker, draw) as usize].is_empty() {
+            return (worker, None);
         }
         let (mut workers, mut endpoints) = ([0], [Endpoint::NONE]);
-        self.route(&[draw], &mut workers, &mut endpoints);
+        self.balance(&[draw], &mut workers, &mut endpoints);
         (workers[0], Some(endpoints[0]))
+    }
+
+    /// The backend that a worker's share sends a request to.
+    fn by_share(&self, worker: u32, draw: u64) -> Backend {
+        if (draw >> 32) < self.workers[worker as usize].effective {
+            Backend::Alternative
+        } else {
+            Backend::Main
+        }
     }
 
     /// The worker that gets a request with this routing draw.
@@ -139,6 +195,17 @@ impl Router {
             workers.fill(0);
             return self.pick_at_random(draws, endpoints);
         }
+        self.balance(draws, workers, endpoints);
+    }
+
+    /// As [`route`](Self::route), of requests that pass the ingress whatever users do.
+    #[inline(always)]
+    pub(crate) fn balance(
+        &mut self,
+        draws: &[u64],
+        workers: &mut [u32],
+        endpoints: &mut [Endpoint],
+    ) {
         let count = self.workers.len() as u64;
         let states = &mut self.workers[..];
         let lists = [&self.endpoints[0][..], &self.endpoints[1][..]];
@@ -176,10 +243,80 @@ impl Router {
         &self.endpoints[backend as usize]
     }
 
-    /// The pod that a worker gives a request to that it has already sent to a backend; `None` if there is none left.
-    pub(crate) fn again(&mut self, worker: u32, backend: Backend) -> Option<Endpoint> {
+    /// Worker and pod of one request that arrives at `now`; no pod where its backend has none and does not fall back. Only
+    /// while not [closed](Self::is_closed).
+    pub(crate) fn choose(
+        &mut self,
+        draw: u64,
+        sender: Option<Sender<'_>>,
+        now: Tick,
+    ) -> (u32, Option<Endpoint>) {
+        let Some(Sender { class, cookie }) = sender.filter(|_| !self.at_random) else {
+            if self.balancer.is_none() || self.at_random {
+                return self.route_one(draw);
+            }
+            let worker = self.worker(draw);
+            let backend = self.by_share(worker, draw);
+            return (worker, self.pick(worker, backend, None, draw, now));
+        };
+        let worker = self.worker(draw);
+        let cookie = cookie.filter(|_| self.affinity != Affinity::None);
+        let bound = cookie.as_ref().and_then(|cookie| **cookie);
+        let plain = Rule::default();
+        let chosen = backend(
+            self.rules.get(worker as usize).unwrap_or(&plain),
+            !self.falls_back || !self.endpoints[Backend::Alternative as usize].is_empty(),
+            Asked {
+                headers: &class.headers,
+                cookies: &class.cookies,
+                bound: bound.map(|bound| bound.backend),
+            },
+            self.by_share(worker, draw),
+        );
+        let known = bound
+            .filter(|bound| bound.backend == chosen)
+            .and_then(|bound| {
+                let list = &self.endpoints[chosen as usize];
+                list.iter()
+                    .find(|endpoint| endpoint.pod == bound.pod)
+                    .copied()
+            });
+        let endpoint = known.or_else(|| self.pick(worker, chosen, None, draw, now));
+        if let Some(endpoint) = endpoint
+            && let Some(cookie) = cookie
+            && !(self.affinity == Affinity::Legacy && chosen == Backend::Alternative)
+        {
+            *cookie = Some(Bound {
+                backend: chosen,
+                pod: endpoint.pod,
+            });
+        }
+        (worker, endpoint)
+    }
+
+    /// An attempt at a pod that starts at `at` and is over at `end`, for whoever balances by that.
+    pub(crate) fn attempted(&mut self, pod: PodIx, at: Tick, end: Tick) {
+        if let Some(balancer) = &mut self.balancer {
+            balancer.attempted(pod, at, end);
+        }
+    }
+
+    /// The pod of a backend that a worker gives a request of `now` to; `None` if there is none. One that has been tried is
+    /// avoided by those who balance, not by those who take turns.
+    pub(crate) fn pick(
+        &mut self,
+        worker: u32,
+        backend: Backend,
+        tried: Option<PodIx>,
+        draw: u64,
+        now: Tick,
+    ) -> Option<Endpoint> {
         let backend = backend as usize;
         let list = &self.endpoints[backend];
+        if let Some(balancer) = &mut self.balancer {
+            let word = split_mix(draw);
+            return (!list.is_empty()).then(|| balancer.pick(list, tried, word, now));
+        }
         let turn = &mut self.workers[worker as usize].turn[backend];
         let endpoint = list.get(*turn as usize)?;
         *turn = (*turn + 1) % list.len() as u32;
@@ -199,12 +336,16 @@ impl Router {
         let changed = pods(&self.endpoints[backend]) != pods(&endpoints);
         self.endpoints[backend] = endpoints;
         if changed {
-            let count = self.endpoints[backend].len() as u64;
-            for worker in &mut self.workers {
-                let draw = self.starts.next_u64() >> 32;
-                worker.turn[backend] = ((draw * count) >> 32) as u32;
-            }
+            self.start_rounds(backend);
             self.settle_weights();
+        }
+    }
+
+    fn start_rounds(&mut self, backend: usize) {
+        let count = self.endpoints[backend].len() as u64;
+        for worker in &mut self.workers {
+            let draw = self.starts.next_u64() >> 32;
+            worker.turn[backend] = ((draw * count) >> 32) as u32;
         }
     }
 

@@ -3,6 +3,8 @@
 //! A model: a leak grows in proportion to time. At the limit the kernel kills the container (`OOMKilled`, exit code
 //! 137); the kubelet then restarts it as after any crash ([`super::backoff`]).
 
+use crate::k8s::{PodTemplate, Quantity};
+use crate::scenario::Memory;
 use crate::time::Span;
 
 /// Memory used over a container's life.
@@ -12,6 +14,23 @@ pub struct WorkingSet {
     pub base_bytes: u64,
     /// Growth in bytes a second.
     pub leak_bytes_per_second: u64,
+}
+
+impl From<Memory> for WorkingSet {
+    fn from(memory: Memory) -> Self {
+        WorkingSet {
+            base_bytes: memory.base_bytes,
+            leak_bytes_per_second: memory.leak_bytes_per_second,
+        }
+    }
+}
+
+/// What the first container of a pod may use, in bytes; `None` where the template sets no limit.
+pub fn limit_of(template: &PodTemplate) -> Option<u64> {
+    let limit = template
+        .0
+        .pointer("/spec/containers/0/resources/limits/memory")?;
+    u64::try_from(Quantity::read(limit)?.value()).ok()
 }
 
 impl WorkingSet {
@@ -39,6 +58,23 @@ impl WorkingSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_limit_is_the_first_containers() {
+        let with = |limits: serde_json::Value| {
+            PodTemplate(serde_json::json!({"spec": {"containers": [
+                {"name": "app", "resources": {"limits": limits}},
+                {"name": "proxy", "resources": {"limits": {"memory": "1Mi"}}},
+            ]}}))
+        };
+        for (limits, bytes) in [
+            (serde_json::json!({"memory": "128Mi"}), Some(128 << 20)),
+            (serde_json::json!({"memory": 1000}), Some(1000)),
+            (serde_json::json!({"cpu": "1"}), None),
+        ] {
+            assert_eq!(limit_of(&with(limits.clone())), bytes, "{limits}");
+        }
+    }
 
     #[test]
     fn a_leak_is_killed_in_the_first_millisecond_above_the_limit() {

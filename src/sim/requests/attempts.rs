@@ -1,22 +1,28 @@
-//! Requests that do not simply get an answer: they outlast a limit, or their pod is killed.
+//! Requests that do not simply get an answer: they outlast a limit, or their pod is killed or cannot be reached.
 //!
-//! nginx waits `proxy-read-timeout` for an answer and then, or when the connection breaks, tries the next pod of the same
-//! backend, at most three times in all (`proxy_next_upstream error timeout`; ingress-nginx defaults in
-//! `internal/ingress/controller/config/config.go`); after that it answers 504 or 502. Users may go away before (499).
-//! A pod goes on with a request that nobody waits for any more. All requests are taken to be repeatable (GET).
+//! nginx waits `proxy-connect-timeout` for a connection and `proxy-read-timeout` for an answer; then, or when the connection
+//! breaks, it tries the next pod of the same backend, at most three times in all (`proxy_next_upstream error timeout`;
+//! ingress-nginx defaults in `internal/ingress/controller/config/config.go`); after that it answers 504 or 502. What it has
+//! sent and must not repeat (POST, LOCK, PATCH) it does not try again. Users may go away before (499).
+//! A pod goes on with a request that nobody waits for any more.
 //!
 //! Nothing here is on the way of a request that is answered in time: the hot loop looks at the longest latency of a
 //! batch, and hands the batch over when that is too long.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::collections::BinaryHeap;
 use std::collections::VecDeque;
 
-use super::RequestPath;
+use super::clients::ClientIx;
+use super::load::Sent;
+use super::plan::PathPlan;
 use super::seconds::Seen;
-use crate::sim::clock::{NEVER, Nanos, Tick};
+use super::{ClassIx, RequestPath};
+use crate::scenario::NextUpstream;
+use crate::sim::clock::{NEVER, Nanos, SECOND, Tick};
 use crate::sim::ingress::{Endpoint, Record, Status};
-use crate::sim::service::{PodIx, Side};
+use crate::sim::service::{PodIx, Reach, Side};
 
 /// One attempt of a request at a pod.
 #[derive(Clone, Copy, Debug)]
@@ -35,18 +41,59 @@ pub(super) struct Attempt {
     pub(super) side: Side,
     /// How it stands in its second, if it does.
     pub(super) seen: Option<Seen>,
+    /// What kind of request it is.
+    pub(super) class: ClassIx,
+    /// Who waits for the answer before sending another request.
+    pub(super) client: Option<ClientIx>,
+    /// Who sent it.
+    pub(super) origin: Origin,
 }
 
-impl Attempt {
-    fn record(&self, status: Status, completion: Tick) -> Record {
-        Record {
-            worker: self.worker,
-            group: self.endpoint.group,
-            status,
-            arrival: self.arrival,
-            completion,
-            // After a retry nginx reports a list of upstream times, which the exporter does not take for a number.
-            upstream: self.number == 1,
+/// Who sent a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    User,
+    Load(Sent),
+}
+
+/// How long a connection past the ingress is tried for: six retries of a SYN (`tcp_syn_retries`).
+const SYN_RETRIES: u64 = 127 * SECOND as u64;
+
+/// Why an attempt came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nobody listens.
+    Refused,
+    /// The pod ended.
+    Broken,
+    /// No connection within `proxy-connect-timeout`.
+    NoConnection,
+    /// No answer within `proxy-read-timeout`.
+    NoAnswer,
+    /// The pod answers 500.
+    Failed,
+}
+
+impl Cause {
+    /// What the user gets if there is no other attempt.
+    fn status(self) -> Status {
+        match self {
+            Cause::Refused | Cause::Broken => Status::BadGateway,
+            Cause::NoConnection | Cause::NoAnswer => Status::GatewayTimeout,
+            Cause::Failed => Status::InternalError,
+        }
+    }
+
+    /// Whether the pod may have got the request.
+    fn after_sending(self) -> bool {
+        matches!(self, Cause::Broken | Cause::NoAnswer | Cause::Failed)
+    }
+
+    fn kind(self) -> NextUpstream {
+        match self {
+            Cause::Refused | Cause::Broken => NextUpstream::Error,
+            Cause::NoConnection | Cause::NoAnswer => NextUpstream::Timeout,
+            Cause::Failed => NextUpstream::Http500,
         }
     }
 }
@@ -65,45 +112,53 @@ struct Waiting {
     until: Tick,
     sequence: u64,
     attempt: Attempt,
+    cause: Cause,
 }
 
 /// The limits, and the requests that have met them.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
+    connect_timeout: u64,
     read_timeout: u64,
     patience: u64,
     tries: u32,
+    next_upstream: BTreeSet<NextUpstream>,
     waiting: BinaryHeap<Reverse<Waiting>>,
     sequence: u64,
     /// In order of their start; `None` if pods are never killed.
     flights: Option<VecDeque<Flight>>,
-    /// Whether a killed pod still gets requests.
-    pub(super) dead_endpoints: bool,
+    /// Whether a pod that is killed or cannot be reached still gets requests.
+    pub(super) lost_endpoints: bool,
 }
 
 impl Attempts {
-    /// `read_timeout` and `patience` are at least a second.
-    pub(super) fn new(
-        read_timeout: Option<Nanos>,
-        tries: u32,
-        patience: Option<Nanos>,
-        kills: bool,
-    ) -> Self {
+    pub(super) fn new(plan: &PathPlan) -> Self {
         let limit = |limit: Option<Nanos>| limit.map_or(NEVER, |limit| limit as u64);
         Attempts {
-            read_timeout: limit(read_timeout),
-            patience: limit(patience),
-            tries: tries.max(1),
+            connect_timeout: plan.ingress.connect_timeout as u64,
+            read_timeout: limit(plan.ingress.read_timeout),
+            patience: limit(plan.patience),
+            tries: plan.ingress.tries.max(1),
+            next_upstream: plan.ingress.next_upstream.clone(),
             waiting: BinaryHeap::new(),
             sequence: 0,
-            flights: kills.then(VecDeque::new),
-            dead_endpoints: false,
+            flights: plan.kills.then(VecDeque::new),
+            lost_endpoints: false,
         }
     }
 
     /// A request that takes no longer is simply answered.
     pub(super) fn limit(&self) -> u64 {
         self.read_timeout.min(self.patience)
+    }
+
+    /// Whether an attempt may follow on another within the second: then requests are served one by one, in the order of
+    /// everything that happens to them.
+    pub(super) fn is_quick(&self) -> bool {
+        let second = SECOND as u64;
+        self.limit() < second
+            || self.connect_timeout < second
+            || self.next_upstream.contains(&NextUpstream::Http500)
     }
 
     /// When the next attempt is given up.
@@ -128,12 +183,22 @@ impl Attempts {
         }
     }
 
-    fn wait(&mut self, attempt: Attempt, until: Tick) {
+    /// Whether nginx may try the next pod.
+    fn may_repeat(&self, attempt: &Attempt, repeatable: bool, cause: Cause) -> bool {
+        attempt.number < self.tries
+            && self.next_upstream.contains(&cause.kind())
+            && (repeatable
+                || !cause.after_sending()
+                || self.next_upstream.contains(&NextUpstream::NonIdempotent))
+    }
+
+    fn wait(&mut self, attempt: Attempt, until: Tick, cause: Cause) {
         self.sequence += 1;
         self.waiting.push(Reverse(Waiting {
             until,
             sequence: self.sequence,
             attempt,
+            cause,
         }));
     }
 
@@ -161,31 +226,27 @@ impl Attempts {
 }
 
 impl RequestPath {
-    /// Serves requests one by one: all that arrive before `until`.
-    pub(super) fn serve_singly(&mut self, until: Tick) {
-        loop {
-            let taken = self.block.take(until);
-            for request in taken.clone() {
-                match self.router.route_one(self.block.routing[request]) {
-                    (worker, Some(endpoint)) => {
-                        self.begin(self.first_attempt(request, worker, endpoint));
-                    }
-                    (worker, None) => self.refuse_one(worker, self.block.arrival[request]),
-                }
-            }
-            if taken.end < super::block::LENGTH {
-                return;
-            }
-        }
-    }
-
     /// Decides for each request of a batch, all of which have a slot, what becomes of it.
     pub(super) fn answer_singly(&mut self, taken: std::ops::Range<usize>) {
         for (place, request) in taken.enumerate() {
             let batch = &self.batch;
             let (worker, endpoint) = (batch.worker[place], batch.endpoint[place]);
             let (completion, failed) = (batch.time[place], batch.failed[place]);
-            let attempt = self.first_attempt(request, worker, endpoint);
+            let arrival = self.block.arrival[request];
+            let attempt = Attempt {
+                arrival,
+                at: arrival,
+                number: 1,
+                worker,
+                endpoint,
+                service: self.block.service[request],
+                fault: self.block.fault[request],
+                side: endpoint.side,
+                seen: None,
+                class: ClassIx::default(),
+                client: None,
+                origin: Origin::User,
+            };
             self.expect(attempt, completion, failed);
         }
     }
@@ -193,11 +254,12 @@ impl RequestPath {
     /// Goes on with the requests whose attempt is given up at `now`.
     pub(super) fn retry(&mut self, now: Tick) {
         while self.attempts.next() <= now {
-            let Some(Reverse(Waiting { mut attempt, .. })) = self.attempts.waiting.pop() else {
+            let Some(Reverse(waiting)) = self.attempts.waiting.pop() else {
                 return;
             };
-            attempt.at = now;
-            self.try_next(attempt);
+            let mut attempt = waiting.attempt;
+            attempt.at = waiting.until;
+            self.fail_over(attempt, waiting.cause);
         }
     }
 
@@ -207,90 +269,139 @@ impl RequestPath {
         let (flights, waiting) = self.attempts.cut(pod, now);
         for flight in flights {
             let mut attempt = flight.attempt;
-            let status = answer(flight.failed);
-            self.recorder
-                .forget(&attempt.record(status, flight.completion));
+            if let Some(record) = self.record_of(&attempt, answer(flight.failed), flight.completion)
+            {
+                self.recorders.forget(&record);
+            }
             attempt.seen = Some(Seen {
                 failed: flight.failed,
                 latency_ns: flight.completion - attempt.arrival,
             });
             attempt.at = now;
-            self.try_next(attempt);
+            if let (Some(clients), Some(client)) = (&mut self.clients, attempt.client) {
+                clients.waits_again(client);
+            }
+            self.fail_over(attempt, Cause::Broken);
         }
         for mut attempt in waiting {
             attempt.at = now;
-            self.try_next(attempt);
-        }
-    }
-
-    fn first_attempt(&self, request: usize, worker: u32, endpoint: Endpoint) -> Attempt {
-        let arrival = self.block.arrival[request];
-        Attempt {
-            arrival,
-            at: arrival,
-            number: 1,
-            worker,
-            endpoint,
-            service: self.block.service[request],
-            fault: self.block.fault[request],
-            side: endpoint.side,
-            seen: None,
+            self.fail_over(attempt, Cause::Broken);
         }
     }
 
     /// Goes to the next pod, if there may be another attempt.
-    fn try_next(&mut self, attempt: Attempt) {
-        let endpoint = self.router.again(attempt.worker, attempt.endpoint.backend);
-        match endpoint {
-            Some(endpoint) if attempt.number < self.attempts.tries => self.begin(Attempt {
+    fn fail_over(&mut self, attempt: Attempt, cause: Cause) {
+        if !self.may_repeat(&attempt, cause) {
+            return self.conclude(attempt, cause.status(), attempt.at);
+        }
+        let tried = attempt.endpoint;
+        // The same words turned: other draws, and none taken from the streams.
+        let (service, fault) = (
+            attempt.service.rotate_left(21),
+            attempt.fault.rotate_left(21),
+        );
+        let next = self.router.pick(
+            attempt.worker,
+            tried.backend,
+            Some(tried.pod),
+            service,
+            attempt.at,
+        );
+        match next {
+            Some(endpoint) => self.begin(Attempt {
                 number: attempt.number + 1,
                 endpoint,
-                // The same words turned: other draws, and none taken from the streams.
-                service: attempt.service.rotate_left(21),
-                fault: attempt.fault.rotate_left(21),
+                service,
+                fault,
                 ..attempt
             }),
-            _ => self.conclude(attempt, Status::BadGateway, attempt.at),
+            None => self.conclude(attempt, Status::BadGateway, attempt.at),
         }
     }
 
     /// Starts an attempt.
-    fn begin(&mut self, attempt: Attempt) {
-        if self.pods.is_dead(attempt.endpoint.pod) {
-            // Nobody listens.
-            return self.try_next(attempt);
+    pub(super) fn begin(&mut self, attempt: Attempt) {
+        match self.pods.reach(attempt.endpoint.pod) {
+            Reach::Open => {}
+            Reach::Refused => return self.fail_over(attempt, Cause::Refused),
+            Reach::Silent => {
+                let (connect_timeout, _, _) = self.limits(&attempt);
+                let given_up = attempt.at.saturating_add(connect_timeout);
+                return self.give_up(attempt, given_up, Cause::NoConnection);
+            }
         }
-        let (mut failed, mut time) = ([false], [0]);
-        let endpoint = [attempt.endpoint];
-        self.pods.work(
-            &endpoint,
-            &[attempt.service],
-            &[attempt.fault],
-            &mut failed,
-            &mut time,
+        let (completion, failed) = self.pods.serve_one(
+            attempt.endpoint.pod,
+            self.classes.named(attempt.class),
+            attempt.at,
+            attempt.service,
+            attempt.fault,
         );
-        self.pods.queue(&endpoint, &[attempt.at], &mut time);
-        self.applications
-            .count(&endpoint, &failed, &[attempt.at], &time);
-        self.expect(attempt, time[0], failed[0]);
+        self.applications.count(
+            std::slice::from_ref(&attempt.endpoint),
+            &[failed],
+            &[attempt.at],
+            &[completion],
+        );
+        self.expect(attempt, completion, failed);
     }
 
     /// Decides what becomes of an attempt that its pod will have answered at `completion`.
     fn expect(&mut self, attempt: Attempt, completion: Tick, failed: bool) {
-        let given_up = attempt.at.saturating_add(self.attempts.read_timeout);
-        let left = attempt.arrival.saturating_add(self.attempts.patience);
-        if completion <= given_up.min(left) {
-            self.remember(attempt, completion, failed);
-            self.conclude(attempt, answer(failed), completion);
-        } else if left <= given_up {
-            self.conclude(attempt, Status::ClientClosed, left);
-        } else if attempt.number < self.attempts.tries {
-            let mut attempt = attempt;
-            self.see(&mut attempt, false, given_up);
-            self.attempts.wait(attempt, given_up);
-        } else {
-            self.conclude(attempt, Status::GatewayTimeout, given_up);
+        let (_, read_timeout, patience) = self.limits(&attempt);
+        let given_up = attempt.at.saturating_add(read_timeout);
+        let left = attempt.arrival.saturating_add(patience);
+        if completion > given_up.min(left) {
+            return self.give_up(attempt, given_up, Cause::NoAnswer);
         }
+        if failed && self.may_repeat(&attempt, Cause::Failed) {
+            return self.give_up(attempt, completion, Cause::Failed);
+        }
+        self.attempted(&attempt, completion);
+        self.remember(attempt, completion, failed);
+        self.conclude(attempt, answer(failed), completion);
+    }
+
+    /// An attempt that comes to nothing at `given_up`, unless its user goes away before.
+    fn give_up(&mut self, mut attempt: Attempt, given_up: Tick, cause: Cause) {
+        let (_, _, patience) = self.limits(&attempt);
+        let left = attempt.arrival.saturating_add(patience);
+        let end = given_up.min(left);
+        self.attempted(&attempt, end);
+        if left <= given_up {
+            self.conclude(attempt, Status::ClientClosed, left);
+        } else if self.may_repeat(&attempt, cause) {
+            self.see(&mut attempt, false, given_up);
+            self.attempts.wait(attempt, given_up, cause);
+        } else {
+            self.conclude(attempt, cause.status(), given_up);
+        }
+    }
+
+    /// How long the connection, the answer and the sender's patience last.
+    fn limits(&self, attempt: &Attempt) -> (u64, u64, u64) {
+        let attempts = &self.attempts;
+        let (connect, read) = (attempts.connect_timeout, attempts.read_timeout);
+        match attempt.origin {
+            Origin::User => (connect, read, attempts.patience),
+            Origin::Load(sent) if sent.direct => (SYN_RETRIES, NEVER, sent.patience),
+            Origin::Load(sent) => (connect, read, sent.patience),
+        }
+    }
+
+    /// Tells the balancer how an attempt ended that it had chosen the pod for.
+    fn attempted(&mut self, attempt: &Attempt, end: Tick) {
+        if !matches!(attempt.origin, Origin::Load(sent) if sent.direct) {
+            self.router.attempted(attempt.endpoint.pod, attempt.at, end);
+        }
+    }
+
+    fn may_repeat(&self, attempt: &Attempt, cause: Cause) -> bool {
+        if matches!(attempt.origin, Origin::Load(sent) if sent.direct) {
+            return false;
+        }
+        let repeatable = self.classes.is_repeatable(attempt.class);
+        self.attempts.may_repeat(attempt, repeatable, cause)
     }
 
     /// Keeps in mind that a killed pod would break this attempt.
@@ -305,10 +416,38 @@ impl RequestPath {
     }
 
     /// Ends a request.
-    fn conclude(&mut self, mut attempt: Attempt, status: Status, completion: Tick) {
-        self.recorder
-            .record_one(&attempt.record(status, completion));
-        self.see(&mut attempt, status.is_server_error(), completion);
+    pub(super) fn conclude(&mut self, mut attempt: Attempt, status: Status, completion: Tick) {
+        if let Some(record) = self.record_of(&attempt, status, completion) {
+            self.recorders.record_one(&record);
+        }
+        // A load test has no user who might have left: no answer is a failure.
+        let unanswered =
+            status == Status::ClientClosed && matches!(attempt.origin, Origin::Load(_));
+        let failed = status.is_server_error() || unanswered;
+        self.see(&mut attempt, failed, completion);
+        if let Origin::Load(sent) = attempt.origin {
+            self.loads.answered(sent, completion);
+        }
+        if let (Some(clients), Some(client)) = (&mut self.clients, attempt.client) {
+            clients.answered(client, completion);
+        }
+    }
+
+    /// What the ingress records of a request; nothing for a host that it does not count.
+    fn record_of(&self, attempt: &Attempt, status: Status, completion: Tick) -> Option<Record> {
+        let counted = match attempt.origin {
+            Origin::User => self.counts_users,
+            Origin::Load(sent) => sent.recorded,
+        };
+        counted.then_some(Record {
+            worker: attempt.worker,
+            group: self.classes.group(attempt.class, attempt.endpoint.group)?,
+            status,
+            arrival: attempt.arrival,
+            completion,
+            // After a retry nginx reports a list of upstream times, which the exporter does not take for a number.
+            upstream: attempt.number == 1,
+        })
     }
 
     /// Counts a request in the second of its arrival, or corrects how it stands there.
@@ -317,9 +456,13 @@ impl RequestPath {
             failed,
             latency_ns: completion - attempt.arrival,
         };
-        self.seconds
-            .correct(attempt.arrival, attempt.side, attempt.seen, seen);
-        attempt.seen = Some(seen);
+        let before = attempt.seen.replace(seen);
+        match attempt.origin {
+            Origin::User => self
+                .seconds
+                .correct(attempt.arrival, attempt.side, before, seen),
+            Origin::Load(sent) => self.loads.count(sent, attempt.side, before, seen),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::block::LENGTH;
 use crate::sim::clock::Tick;
-use crate::sim::ingress::Endpoint;
+use crate::sim::ingress::{Endpoint, Record, Status};
 
 /// What is found out about the requests of a block, by request.
 #[derive(Clone, Debug)]
@@ -53,4 +53,22 @@ pub(crate) struct Answered<'a> {
     pub(crate) arrivals: &'a [Tick],
     /// When it was done.
     pub(crate) completions: &'a [Tick],
+}
+
+impl Answered<'_> {
+    /// The requests one by one, as the ingress records them.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record> {
+        (0..self.arrivals.len()).map(|request| Record {
+            worker: self.workers[request],
+            group: self.endpoints[request].group,
+            status: if self.failed[request] {
+                Status::InternalError
+            } else {
+                Status::Ok
+            },
+            arrival: self.arrivals[request],
+            completion: self.completions[request],
+            upstream: true,
+        })
+    }
 }

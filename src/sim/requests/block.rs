@@ -61,6 +61,20 @@ impl Block {
         start..self.next
     }
 
+    /// When the next request arrives.
+    pub(super) fn next_arrival(&mut self) -> Tick {
+        if self.next == LENGTH {
+            self.refill();
+        }
+        self.arrival[self.next]
+    }
+
+    /// Takes the request that arrives then.
+    pub(super) fn take_one(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
     fn refill(&mut self) {
         self.arrivals.fill(&mut self.arrival[..]);
         let words = [&mut self.routing, &mut self.service, &mut self.fault];

@@ -1,8 +1,9 @@
 //! What the request path is built from.
 
+use super::{ClassPlan, ClientPlan};
 use crate::scenario::{IngressController, Traffic, Version};
 use crate::sim::aggregate::{Laws, laws};
-use crate::sim::clock::Nanos;
+use crate::sim::clock::{MILLISECOND, Nanos};
 use crate::sim::ingress::{IngressPlan, ScrapeGrid};
 use crate::sim::service::ServicePlan;
 use crate::sim::traffic::ArrivalPlan;
@@ -18,14 +19,20 @@ pub struct PathPlan {
     pub service: ServicePlan,
     /// The ingress controller.
     pub ingress: IngressPlan,
-    /// When it is scraped; `None` if nobody scrapes it.
-    pub scrapes: Option<ScrapeGrid>,
+    /// When each controller is scraped; empty if nobody scrapes them.
+    pub scrapes: Vec<ScrapeGrid>,
     /// For how many of the last seconds [`window_truth`](super::RequestPath::window_truth) knows latencies.
     pub truth_seconds: usize,
-    /// After how long a user goes away, at least a second; `None` is never.
+    /// After how long a user goes away; `None` is never.
     pub patience: Option<Nanos>,
     /// Whether pods may be [killed](super::RequestPath::kill_pod). Costs memory and some time.
     pub kills: bool,
+    /// Kinds of requests.
+    pub classes: ClassPlan,
+    /// Users who wait for their answers.
+    pub clients: Option<ClientPlan>,
+    /// Whether the ingress counts load tests, though it may not count users.
+    pub counts_loads: bool,
     /// How likely which answers are, where requests are not followed one by one but [counted](Self::aggregated).
     pub(super) laws: Option<Laws>,
 }
@@ -41,12 +48,15 @@ impl PathPlan {
     ) -> Self {
         PathPlan {
             arrivals: ArrivalPlan::new(traffic),
-            service: ServicePlan::new(versions),
+            service: ServicePlan::new(versions, &traffic.classes, &[]),
             ingress: IngressPlan::new(ingress, traffic.via, records),
-            scrapes: None,
+            scrapes: Vec::new(),
             truth_seconds: 900,
-            patience: None,
+            patience: traffic.timeout.map(|t| t.as_millis() * MILLISECOND),
             kills: false,
+            classes: ClassPlan::default(),
+            clients: traffic.clients.as_ref().map(ClientPlan::new),
+            counts_loads: false,
             laws: None,
         }
     }

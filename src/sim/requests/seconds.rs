@@ -1,7 +1,9 @@
 //! What users got, second by second of their arrival.
 
+use std::ops::Range;
+
 use super::batch::Answered;
-use super::latency::{LATENCY_BUCKETS, bucket, quantile_ms};
+use super::latency::{DOUBLING, LATENCY_BUCKETS, bucket, quantile_ms};
 use crate::record::{Latency, RequestTotals};
 use crate::sim::clock::{Nanos, SECOND, Tick, moment};
 use crate::sim::service::Side;
@@ -273,8 +275,8 @@ impl SecondLog {
 
     /// Files the running second, which ends at `end`, and starts the next there.
     fn close(&mut self, end: Tick) {
-        let next = Running::new(end);
         let stats = self.running.stats();
+        let occupied = self.running.occupied();
         add(&mut self.totals, &stats);
         self.slowest_ns = self.slowest_ns.max(self.running.slowest_ns);
         let mut packed = [self.dropped + self.packed.len(); 3];
@@ -284,7 +286,8 @@ impl SecondLog {
             .chunks_exact(LATENCY_BUCKETS)
             .enumerate()
         {
-            for (bucket, &count) in latencies.iter().enumerate() {
+            for bucket in occupied.clone() {
+                let count = latencies[bucket];
                 if count > 0 {
                     self.packed.push(Packed::new(bucket, count));
                     self.latencies[bucket] += u64::from(count);
@@ -294,7 +297,7 @@ impl SecondLog {
         }
         self.rows.push(Row { stats, packed });
         self.forget();
-        self.running = next;
+        self.running.restart(end);
     }
 
     /// Drops latencies that are older than is kept, when that is at least half of all.
@@ -329,19 +332,46 @@ impl Running {
         }
     }
 
+    /// Begins another second.
+    fn restart(&mut self, start: Tick) {
+        self.start = start;
+        self.end = start + SECOND as u64;
+        self.latencies.fill(0);
+        self.failed = [0; 2];
+        self.slowest_ns = 0;
+    }
+
+    /// Where all latencies lie, in whole doublings: most of the scale is empty, and is looked through but once.
+    fn occupied(&self) -> Range<usize> {
+        let doublings = self.side(Side::Primary).chunks_exact(DOUBLING);
+        let doublings = doublings.zip(self.side(Side::Canary).chunks_exact(DOUBLING));
+        let taken = doublings.map(|(primary, canary)| {
+            let both = primary.iter().zip(canary);
+            both.fold(0, |taken, (a, b)| taken | a | b) > 0
+        });
+        let (mut first, mut end) = (usize::MAX, 0);
+        for (number, taken) in taken.enumerate() {
+            if taken {
+                first = first.min(number);
+                end = number + 1;
+            }
+        }
+        first.min(end) * DOUBLING..end * DOUBLING
+    }
+
     fn side(&self, side: Side) -> &[u32] {
         &self.latencies[side as usize * LATENCY_BUCKETS..][..LATENCY_BUCKETS]
     }
 
     fn stats(&self) -> SecondStats {
-        let count = |side| self.side(side).iter().map(|&count| u64::from(count)).sum();
-        let (primary, canary): (u64, u64) = (count(Side::Primary), count(Side::Canary));
+        let occupied = self.occupied();
+        let [a, b] = [Side::Primary, Side::Canary].map(|side| &self.side(side)[occupied.clone()]);
+        let count = |counts: &[u32]| counts.iter().map(|&count| u64::from(count)).sum();
+        let (primary, canary): (u64, u64) = (count(a), count(b));
         let requests = primary + canary;
         let counts = || {
-            let sides = self.side(Side::Primary).iter().zip(self.side(Side::Canary));
-            sides
-                .map(|(a, b)| u64::from(*a) + u64::from(*b))
-                .enumerate()
+            let both = a.iter().zip(b).map(|(a, b)| u64::from(*a) + u64::from(*b));
+            occupied.clone().zip(both)
         };
         SecondStats {
             start: moment(self.start),

@@ -3,10 +3,12 @@
 //! A pod works on `concurrency` requests at once; the others wait in order of arrival and are never refused.
 //! Since waiting is in order of arrival, the moment a request is done is known when it arrives (`slots`).
 //! A pod that is taken out of service finishes what it has: nothing here aborts a request.
-//! Left out: requests that slow each other down while they are worked on (processor sharing, CPU limits).
+//! A pod with a CPU limit is slowed down as the kernel's quota does it, request after request (`quota`).
+//! Left out: requests that slow each other down while they are worked on in other ways (processor sharing).
 
 mod plan;
 mod pods;
+mod quota;
 mod slots;
 
 pub use plan::ServicePlan;
@@ -38,6 +40,17 @@ pub struct PodSpec {
 /// Names a pod of a run. Never given to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodIx(pub(crate) u32);
+
+/// What happens to a connection to a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It is made.
+    Open,
+    /// It is refused: the pod is killed.
+    Refused,
+    /// Nothing comes back.
+    Silent,
+}
 
 /// How much longer than its version's a pod's service times are.
 #[derive(Clone, Copy, Debug, PartialEq)]

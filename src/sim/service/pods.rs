@@ -1,7 +1,8 @@
 //! The pods of a run: their settings, their slots, and what they have done.
 
+use super::quota::Quota;
 use super::slots::{Row, Slots};
-use super::{PodIx, PodSpec, ServicePlan, Side, Slowdown};
+use super::{PodIx, PodSpec, Reach, ServicePlan, Side, Slowdown};
 use crate::sim::clock::{Nanos, Tick, moment};
 use crate::sim::ingress::Endpoint;
 use crate::sim::sampling::{TableIx, round};
@@ -12,6 +13,8 @@ pub(crate) struct Pods {
     plan: ServicePlan,
     pods: Vec<Pod>,
     slots: Slots,
+    /// CPU limits by pod, where one has any.
+    quotas: Vec<Option<Quota>>,
 }
 
 /// A pod.
@@ -28,8 +31,12 @@ struct Pod {
     row: Row,
     side: Side,
     version: u32,
-    /// Killed: it answers nothing.
-    dead: bool,
+    /// Whether it can be reached.
+    reach: Reach,
+    /// Share of requests that its template makes fail.
+    failure_rate: f64,
+    /// Its requests fail as slowly as its version's, not as a fault has it.
+    own_failure_time: bool,
     /// Requests it was given.
     served: u64,
     /// Nanoseconds of work it was given, since `cpu_before` was set.
@@ -52,6 +59,7 @@ impl Pods {
             plan,
             pods: Vec::new(),
             slots: Slots::default(),
+            quotas: Vec::new(),
         }
     }
 
@@ -66,7 +74,9 @@ impl Pods {
             row: self.slots.add(version.concurrency),
             side: spec.side,
             version: spec.version as u32,
-            dead: false,
+            reach: Reach::Open,
+            failure_rate: 0.0,
+            own_failure_time: true,
             served: 0,
             work_ns: 0,
             cpu_before_ns: 0,
@@ -78,8 +88,21 @@ impl Pods {
     pub(crate) fn set_failure_rate(&mut self, pod: PodIx, rate: f64) {
         let pod = &mut self.pods[pod.0 as usize];
         let base = self.plan.versions[pod.version as usize].base_failure_rate;
-        let succeeds = (1.0 - base.clamp(0.0, 1.0)) * (1.0 - rate.clamp(0.0, 1.0));
-        pod.fails_below = ((1.0 - succeeds) * (1u64 << 63) as f64) as u64;
+        pod.failure_rate = rate;
+        pod.fails_below = fails_below(base, rate);
+    }
+
+    pub(crate) fn set_failure_time(&mut self, pod: PodIx, time: Option<TableIx>) {
+        let pod = &mut self.pods[pod.0 as usize];
+        pod.own_failure_time = time.is_none();
+        pod.tables[1] = time.unwrap_or(self.plan.versions[pod.version as usize].tables[1]);
+    }
+
+    /// Holds the pod to so many cores from `now` on.
+    pub(crate) fn set_cpu_limit(&mut self, pod: PodIx, cores: f64, now: Tick) {
+        debug_assert_eq!(self.cpu_ns(pod, now), 0, "a limit is there from the start");
+        self.quotas.resize(self.pods.len(), None);
+        self.quotas[pod.0 as usize] = Some(Quota::new(cores));
     }
 
     /// Sets how much slower the pod is from `now` on.
@@ -95,11 +118,72 @@ impl Pods {
     }
 
     pub(crate) fn kill(&mut self, pod: PodIx) {
-        self.pods[pod.0 as usize].dead = true;
+        self.pods[pod.0 as usize].reach = Reach::Refused;
     }
 
-    pub(crate) fn is_dead(&self, pod: PodIx) -> bool {
-        self.get(pod).dead
+    pub(crate) fn set_unreachable(&mut self, pod: PodIx, unreachable: bool) {
+        let reach = &mut self.pods[pod.0 as usize].reach;
+        match (*reach, unreachable) {
+            (Reach::Refused, _) => {}
+            (_, true) => *reach = Reach::Silent,
+            (_, false) => *reach = Reach::Open,
+        }
+    }
+
+    pub(crate) fn reach(&self, pod: PodIx) -> Reach {
+        self.get(pod).reach
+    }
+
+    /// Whether it answers no connection.
+    pub(crate) fn is_lost(&self, pod: PodIx) -> bool {
+        self.reach(pod) != Reach::Open
+    }
+
+    /// Gives one request of a class to a pod at a moment: when it is done, and whether it fails.
+    pub(crate) fn serve_one(
+        &mut self,
+        pod: PodIx,
+        class: Option<usize>,
+        at: Tick,
+        service: u64,
+        fault: u64,
+    ) -> (Tick, bool) {
+        let state = &mut self.pods[pod.0 as usize];
+        let of_class = class.and_then(|class| self.plan.class(state.version as usize, class));
+        let (failed, table) = match of_class {
+            None => {
+                let failed = state.fails(fault);
+                (failed, state.tables[usize::from(failed)])
+            }
+            Some(of_class) => {
+                let below = fails_below(of_class.base_failure_rate, state.failure_rate);
+                let failed = fault >> 1 < below;
+                let by_fault = failed && !state.own_failure_time;
+                let tables = if by_fault {
+                    state.tables
+                } else {
+                    of_class.tables
+                };
+                (failed, tables[usize::from(failed)])
+            }
+        };
+        let time = round(self.plan.tables.value(table, service) * state.factor + state.added);
+        state.served += 1;
+        state.work_ns += time;
+        (self.give(pod, at, time), failed)
+    }
+
+    /// Gives a request to a pod's slots; answers when it is done.
+    fn give(&mut self, pod: PodIx, at: Tick, time: u64) -> Tick {
+        let state = &self.pods[pod.0 as usize];
+        let quota = self.quotas.get_mut(pod.0 as usize).and_then(Option::as_mut);
+        let Some(quota) = quota else {
+            return self.slots.serve(state.row, at, time);
+        };
+        let cpu_ns = self.plan.versions[state.version as usize].cpu_per_request_ns;
+        let begun = self.slots.begins(state.row, at);
+        let done = quota.done(begun, begun + time, cpu_ns);
+        self.slots.serve(state.row, at, done - begun)
     }
 
     /// Writes whether requests fail and how long they are worked on, given their pods and draws.
@@ -131,8 +215,15 @@ impl Pods {
         arrivals: &[Tick],
         times: &mut [u64],
     ) -> u64 {
-        let pods = &self.pods[..];
         let mut longest = 0;
+        if !self.quotas.is_empty() {
+            for ((endpoint, arrival), time) in endpoints.iter().zip(arrivals).zip(times) {
+                *time = self.give(endpoint.pod, *arrival, *time);
+                longest = longest.max(*time - *arrival);
+            }
+            return longest;
+        }
+        let pods = &self.pods[..];
         for ((endpoint, arrival), time) in endpoints.iter().zip(arrivals).zip(times) {
             let row = pods[endpoint.pod.0 as usize].row;
             *time = self.slots.serve(row, *arrival, *time);
@@ -151,6 +242,9 @@ impl Pods {
 
     /// CPU time used until `now`: a request uses its share evenly while it is worked on, a longer one more.
     pub(crate) fn cpu_ns(&self, pod: PodIx, now: Tick) -> u64 {
+        if let Some(Some(quota)) = self.quotas.get(pod.0 as usize) {
+            return quota.used_ns(now);
+        }
         let pod = self.get(pod);
         let version = &self.plan.versions[pod.version as usize];
         let mean_ns = version.mean_ns * pod.factor + pod.added;
@@ -190,28 +284,26 @@ impl Pods {
     }
 }
 
+/// Fault draws below this, of 63 bits, fail: by a version's own rate, or by its template's.
+fn fails_below(base: f64, rate: f64) -> u64 {
+    let succeeds = (1.0 - base.clamp(0.0, 1.0)) * (1.0 - rate.clamp(0.0, 1.0));
+    ((1.0 - succeeds) * (1u64 << 63) as f64) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::scenario::Distribution;
-    use crate::scenario::PodCourse;
     use crate::scenario::Version;
-    use std::collections::BTreeMap;
 
     #[test]
     fn failure_rates_combine_as_independent_causes_do() {
         let version = Version {
             service_time: Distribution::Constant { ns: 1 },
-            failure_time: None,
-            concurrency: 1,
-            cpu_per_request_ns: 5,
-            startup: Distribution::Constant { ns: 0 },
             base_failure_rate: 0.1,
-            image: None,
-            env: BTreeMap::new(),
-            course: PodCourse::default(),
+            ..Version::default()
         };
-        let mut pods = Pods::new(ServicePlan::new([&version]));
+        let mut pods = Pods::new(ServicePlan::new([&version], &[], &[]));
         for (failure_rate, expected) in [(0.0, 0.1), (0.5, 0.55), (1.0, 1.0), (7.0, 1.0)] {
             let pod = pods.add(PodSpec {
                 side: Side::Primary,

@@ -61,6 +61,11 @@ impl Slots {
         done
     }
 
+    /// When a pod begins a request that comes at `arrival`.
+    pub(crate) fn begins(&self, row: Row, arrival: Tick) -> Tick {
+        self.slots(row)[0].to_bits().max(arrival)
+    }
+
     /// Slots of a pod that have work at `at`.
     pub(crate) fn busy(&self, row: Row, at: Tick) -> u32 {
         let slots = self.slots(row);

@@ -123,7 +123,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{RatePoint, Via};
+    use crate::scenario::RatePoint;
     use crate::sim::clock::{SECOND, moment, tick};
     use crate::time::Span;
 
@@ -137,8 +137,7 @@ mod tests {
                     per_second,
                 })
                 .collect(),
-            host: None,
-            via: Via::Ingress,
+            ..Traffic::steady(0.0)
         }
     }
 

@@ -10,7 +10,7 @@ mod world;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -86,6 +86,9 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// No line is read further; far longer than any trace, and less than fills a memory.
+const LONGEST_LINE: u64 = 256 << 20;
+
 /// Replays a trace file, `.jsonl` or gzipped. The error names the file, and the line where there is one.
 pub fn replay_file(path: &Path) -> Result<Tally, Diagnostic> {
     let name = path.display().to_string();
@@ -108,26 +111,46 @@ fn replay_lines(name: &str, mut reader: impl BufRead) -> Result<Tally, Diagnosti
     let mut tally = Tally::default();
     let mut line = Vec::new();
     for number in 1.. {
-        line.clear();
-        let length = reader
-            .read_until(b'\n', &mut line)
-            .map_err(|e| unreadable(name, &e))?;
-        if length == 0 {
-            break;
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
         let malformed = |what: String| {
             Diagnostic::new(format!("{name}:{number}: {what}"))
                 .help("each line of a trace file is one Flagger trace as a JSON object")
         };
-        let text = str::from_utf8(&line).map_err(|e| malformed(format!("not a trace: {e}")))?;
-        let trace: Trace =
-            serde_json::from_str(text).map_err(|e| malformed(format!("not a trace: {e}")))?;
+        line.clear();
+        let mut bounded = reader.by_ref().take(LONGEST_LINE);
+        let length = bounded.read_until(b'\n', &mut line).map_err(|error| {
+            malformed(format!("cut off or damaged, it cannot be read on: {error}"))
+        })?;
+        if length == 0 {
+            break;
+        }
+        if length as u64 == LONGEST_LINE {
+            return Err(malformed(format!("longer than {LONGEST_LINE} bytes")));
+        }
+        let text = line.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let text = str::from_utf8(text).map_err(|e| malformed(format!("not a trace: {e}")))?;
+        let trace: Trace = serde_json::from_str(text).map_err(|e| malformed(not_a_trace(&e)))?;
         tally.add(replay_trace(&trace).map_err(malformed)?);
     }
+    if tally.traces == 0 {
+        let message = format!("{name}: there is no trace in it");
+        return Err(
+            Diagnostic::new(message).help("an empty file would pass whatever the engine does")
+        );
+    }
     Ok(tally)
+}
+
+/// What is wrong with a line. It is one line to serde too, so only the column is told.
+fn not_a_trace(error: &serde_json::Error) -> String {
+    let (text, column) = (error.to_string(), error.column());
+    let what = text.split(" at line ").next().unwrap_or_default();
+    if error.is_eof() {
+        return format!("the trace is cut off after {column} bytes: {what}");
+    }
+    format!("not a trace: {what} at column {column}")
 }
 
 /// Replays one trace; the error says what in it cannot be replayed.
