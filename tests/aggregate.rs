@@ -176,6 +176,36 @@ fn what_counts_cannot_tell_is_refused_with_the_reason() {
             "metrics of their own",
         ),
         ("provider", "gatewayapi:v1", "metrics of their own"),
+        ("traffic.timeout", "2s", "`traffic.timeout`"),
+        ("traffic.clients", "50", "`traffic.clients`"),
+        (
+            "traffic.classes",
+            "[{ name = \"reads\" }]",
+            "`traffic.classes`",
+        ),
+        ("ingress.controllers", "2", "`ingress.controllers`"),
+        ("ingress.load_balance", "ewma", "`ingress.load_balance`"),
+        (
+            "ingress.next_upstream",
+            "[\"error\", \"http_500\"]",
+            "`ingress.next_upstream` with `http_500`",
+        ),
+        (
+            "versions.v2.memory_leak",
+            "1Mi",
+            "`versions.v2.memory_leak`",
+        ),
+        (
+            "versions.v2.cpu_throttling",
+            "true",
+            "`versions.v2.cpu_throttling`",
+        ),
+        ("ingress.read_timeout", "50ms", "`ingress.read_timeout`"),
+        (
+            "chaos",
+            "[{ start = \"1m\", latency = \"20ms\" }]",
+            "`chaos`",
+        ),
     ] {
         let overrides =
             [("run.traffic_model", "aggregate"), (key, value)].map(|(key, value)| Override {
@@ -188,4 +218,19 @@ fn what_counts_cannot_tell_is_refused_with_the_reason() {
             "{key}: {error}"
         );
     }
+}
+
+#[test]
+fn load_tests_are_not_counted_at_once() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/load-test-in-rollout.toml");
+    let overrides = [Override {
+        key: "run.traffic_model".to_owned(),
+        value: "aggregate".to_owned(),
+    }];
+    let error = scenario::load(&path, &overrides).expect_err("it has a load test");
+    let error = error.render();
+    assert!(
+        error.contains("starts a load test") && error.contains("run.traffic_model = \"requests\""),
+        "{error}"
+    );
 }
