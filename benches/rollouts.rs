@@ -1,31 +1,37 @@
 //! Whole rollouts, request by request: the runbook's drill, and a healthy rollout of three hundred simulated seconds at five
-//! hundred requests a second, whose two queries are evaluated at every tick; then the same with more queries.
+//! hundred requests a second, whose two queries are evaluated at every tick; then the same with more queries, and with its
+//! requests as counts, compiled once for all seeds.
 //!
 //! A run is all of it: the world is set up, warmed up, run and made a record. Times are CPU time of the thread, the mean
 //! over the seeds.
 //!
-//! `cargo bench --bench rollouts`
+//! `cargo bench --bench rollouts`; `MODEL=requests` or `MODEL=aggregate` measures one traffic model alone.
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
-use rollcast::scenario::{self, RatePoint, Scenario};
-use rollcast::sim::simulate;
+use rollcast::scenario::{self, RatePoint, Scenario, TrafficModel};
+use rollcast::sim::{Compiled, simulate};
 use rollcast::time::Span;
 
 fn main() {
+    let only = std::env::var("MODEL").ok();
+    let wanted = |model| only.as_deref().is_none_or(|only| only == model);
+    if wanted("requests") {
+        request_by_request();
+    }
+    if wanted("aggregate") {
+        as_counts();
+    }
+}
+
+fn request_by_request() {
     let chaos30 = load("chaos30");
     println!("chaos30: {:.2} ms/run", ms_per_run(&chaos30, 200));
 
-    // A warm-up of three intervals, and what is left of three hundred seconds.
-    let mut healthy = load("healthy");
-    healthy.run.warm_up = Span::from_secs(90);
-    healthy.run.horizon = Span::from_secs(210);
-    healthy.traffic.rate = vec![RatePoint {
-        at: Span::ZERO,
-        per_second: 500.0,
-    }];
+    let healthy = busy_and_healthy();
     let ms = ms_per_run(&healthy, 200);
     println!(
         "whole rollouts, 300 s at 500 requests/s: {ms:.2} ms/run, {:.0} rollouts/s, {:.1} ns/request",
@@ -51,6 +57,35 @@ fn main() {
             ms_per_run(&more, 50)
         );
     }
+}
+
+fn as_counts() {
+    let mut healthy = busy_and_healthy();
+    healthy.run.traffic_model = TrafficModel::Aggregate;
+    let compiled = Compiled::new(Arc::new(healthy));
+    let rounds = 2000;
+    black_box(compiled.simulate(0));
+    let start = cpu_ns();
+    for seed in 1..=rounds {
+        black_box(compiled.simulate(seed));
+    }
+    let ms = (cpu_ns() - start) as f64 / 1e6 / rounds as f64;
+    println!(
+        "as counts, compiled once: {ms:.3} ms/run, {:.0} rollouts/s",
+        1e3 / ms
+    );
+}
+
+/// Three hundred seconds at five hundred requests a second: a warm-up of three intervals, and what is left.
+fn busy_and_healthy() -> Scenario {
+    let mut healthy = load("healthy");
+    healthy.run.warm_up = Span::from_secs(90);
+    healthy.run.horizon = Span::from_secs(210);
+    healthy.traffic.rate = vec![RatePoint {
+        at: Span::ZERO,
+        per_second: 500.0,
+    }];
+    healthy
 }
 
 fn load(name: &str) -> Scenario {

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use rollcast::canary::Provider;
 use rollcast::cli::simulate::{Assignment, Request, Rollout, Simulate, Source, run};
 use rollcast::cli::{Args, Command};
 use rollcast::diagnostic::Diagnostic;
@@ -116,6 +117,41 @@ fn comparing_rules_asks_for_both_readings_and_keeps_the_files_of_each() {
         series: false,
     });
     assert_eq!(*requests.borrow(), expected);
+}
+
+#[test]
+fn another_provider_is_a_second_run_of_the_same_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let requests = RefCell::new(Vec::new());
+    let both = |request: &Request| {
+        requests.borrow_mut().push(request.clone());
+        let mut record = fixture::chaos30();
+        if request.set.iter().any(|set| set.key == "provider") {
+            record.provider = Some(Provider::GatewayApiV1);
+        }
+        Ok(rollout(record, None))
+    };
+    let out = dir.path().to_str().unwrap();
+    let args = [
+        "s.toml",
+        "--compare-provider",
+        "gatewayapi:v1",
+        "--out",
+        out,
+    ];
+    let printed = shown(&args, both);
+    assert!(
+        printed.contains("provider gatewayapi:v1")
+            && printed.contains("one world under two providers"),
+        "{printed}"
+    );
+    assert!(printed.contains("whatever the number of pods"), "{printed}");
+    assert_eq!(names(dir.path()), ["gatewayapi-v1", "pod-scaling"]);
+    let asked: Vec<_> = requests.borrow().iter().map(|r| r.set.clone()).collect();
+    assert_eq!(asked, [vec![], vec![set("provider", "gatewayapi:v1")]]);
+    let json = [&args[..3], &["--format", "json", "--no-out"]].concat();
+    let both: Value = serde_json::from_str(&shown(&json, both)).unwrap();
+    assert_eq!(both.as_array().map(Vec::len), Some(2));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::canary::Rules;
+use crate::canary::{Provider, Rules};
 use crate::diagnostic::Diagnostic;
 use crate::report::text::Palette;
 
@@ -73,6 +73,31 @@ pub enum RulesArg {
     Flagger,
     /// The load-harness runbook's reading: one failed check rolls back at once.
     Runbook,
+}
+
+/// A provider, as the command line spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProviderArg {
+    /// ingress-nginx.
+    Nginx,
+    /// No routing.
+    Kubernetes,
+    /// HTTPRoutes.
+    #[value(name = "gatewayapi:v1")]
+    GatewayApiV1,
+    /// Weights by replica counts.
+    PodScaling,
+}
+
+impl From<ProviderArg> for Provider {
+    fn from(provider: ProviderArg) -> Self {
+        match provider {
+            ProviderArg::Nginx => Provider::Nginx,
+            ProviderArg::Kubernetes => Provider::Kubernetes,
+            ProviderArg::GatewayApiV1 => Provider::GatewayApiV1,
+            ProviderArg::PodScaling => Provider::PodScaling,
+        }
+    }
 }
 
 impl From<RulesArg> for Rules {

@@ -7,19 +7,19 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::canary::Rules;
+use crate::canary::{Provider, Rules};
 use crate::diagnostic::Diagnostic;
 use crate::record::Record;
 use crate::report::files::{self, File};
 use crate::report::text::{self, Palette};
-use crate::report::{json, write};
+use crate::report::{json, providers, write};
 use crate::scenario::{self, Expect, LeftOut, Override, Scenario};
 use crate::sim;
 use crate::study::expectation::evaluate;
 use crate::tsdb::Storage;
 
 use super::manifests::{Given, ManifestArgs};
-use super::{Format, RulesArg, series};
+use super::{Format, ProviderArg, RulesArg, series};
 
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
@@ -52,6 +52,15 @@ pub struct Simulate {
     /// Run under both readings of the thresholds, same world and seed, and show them side by side.
     #[arg(long, conflicts_with = "rules")]
     pub compare_rules: bool,
+    /// Run under another provider as well, same world and seed, and show both side by side. What the other needs and the
+    /// scenario does not say is assumed, and printed.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PROVIDER",
+        conflicts_with = "compare_rules"
+    )]
+    pub compare_provider: Option<ProviderArg>,
     /// Set a key of the scenario: a TOML value, else a string. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<Assignment>,
@@ -64,6 +73,7 @@ Examples:
   helm template my-chart | rollcast simulate -f -
   rollcast simulate scenarios/chaos30.toml --format json --seed 7 --no-out
   rollcast simulate scenarios/chaos30.toml --compare-rules
+  rollcast simulate scenarios/chaos30.toml --compare-provider gatewayapi:v1
   rollcast simulate scenarios/chaos30.toml --series
   rollcast simulate scenarios/healthy.toml --set traffic.rate=50/s --set versions.v2.env.FAIL_RATE=0.1
 
@@ -170,7 +180,22 @@ pub fn run(
     let printed = if args.compare_rules {
         let flagger = rollout(&request(Some(Rules::Flagger)))?;
         let runbook = rollout(&request(Some(Rules::Runbook)))?;
-        compare(args, &flagger, &runbook, palette)?
+        let names = [Rules::Flagger, Rules::Runbook].map(|rules| rules.as_str().to_owned());
+        compare(args, [&flagger, &runbook], names, palette)?
+    } else if let Some(provider) = args.compare_provider {
+        let asked = request(args.rules.map(Rules::from));
+        let mut other = asked.clone();
+        other.set.push(Assignment {
+            key: "provider".to_owned(),
+            value: Provider::from(provider).as_str().to_owned(),
+        });
+        let (present, other) = (rollout(&asked)?, rollout(&other)?);
+        let [mut first, second] =
+            [&present, &other].map(|run| providers::name(&run.record).replace(':', "-"));
+        if first == second {
+            first += "-as-is";
+        }
+        compare(args, [&present, &other], [first, second], palette)?
     } else {
         let rollout = rollout(&request(args.rules.map(Rules::from)))?;
         one(args, &source, &rollout, palette)?
@@ -240,23 +265,24 @@ fn one(
     Ok(shown + &where_files_are(directory.as_deref()))
 }
 
+/// Two rollouts, whose files go into folders of these names.
 fn compare(
     args: &Simulate,
-    flagger: &Rollout,
-    runbook: &Rollout,
+    [first, second]: [&Rollout; 2],
+    [first_name, second_name]: [String; 2],
     palette: Palette,
 ) -> anyhow::Result<String> {
-    let directory = directory(args, &flagger.record);
+    let directory = directory(args, &first.record);
     write_files(directory.as_deref(), || {
-        let mut all = files::under(Rules::Flagger.as_str(), files_of(flagger)?);
-        all.extend(files::under(Rules::Runbook.as_str(), files_of(runbook)?));
+        let mut all = files::under(&first_name, files_of(first)?);
+        all.extend(files::under(&second_name, files_of(second)?));
         Ok(all)
     })?;
-    let (flagger, runbook) = (&flagger.record, &runbook.record);
+    let (first, second) = (&first.record, &second.record);
     if args.format == Format::Json {
-        return Ok(json::render_both(flagger, runbook)?);
+        return Ok(json::render_both(first, second)?);
     }
-    Ok(text::compare(flagger, runbook, palette) + &where_files_are(directory.as_deref()))
+    Ok(text::compare(first, second, palette) + &where_files_are(directory.as_deref()))
 }
 
 /// Everything a rollout leaves in its directory.

@@ -28,6 +28,11 @@ impl PodTemplate {
         self.0.pointer("/spec/containers/0/image")?.as_str()
     }
 
+    /// Name of the first container.
+    pub fn container_name(&self) -> Option<&str> {
+        self.0.pointer("/spec/containers/0/name")?.as_str()
+    }
+
     /// Sets the image of the first container.
     pub fn set_image(&mut self, image: &str) {
         if let Some(container) = self.0.pointer_mut("/spec/containers/0") {

@@ -1,16 +1,53 @@
-//! What differs between two runs of one world on one seed under two readings of the thresholds.
+//! What differs between two runs of one world on one seed: under two readings of the thresholds, or two providers.
 
 use crate::canary::{Phase, Rules};
 use crate::record::{Outcome, Record, TickRecord};
 use crate::time::Timestamp;
 
+use super::providers;
 use super::words::{count, counted};
+
+/// What sets two runs apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// How thresholds are read.
+    Rules,
+    /// What realises a weight.
+    Providers,
+}
+
+impl Between {
+    /// What two runs are compared by: their rules, unless those are the same and the providers are not.
+    pub fn of(first: &Record, second: &Record) -> Between {
+        if first.rules == second.rules && first.provider != second.provider {
+            Between::Providers
+        } else {
+            Between::Rules
+        }
+    }
+
+    /// `under runbook rules`, `under gatewayapi:v1`.
+    fn under(self, record: &Record) -> String {
+        match self {
+            Between::Rules => format!("under {} rules", record.rules.as_str()),
+            Between::Providers => format!("under {}", providers::name(record)),
+        }
+    }
+}
 
 /// The difference in sentences.
 pub fn difference(first: &Record, second: &Record) -> String {
-    let mut sentences = vec![readings(first, second), outcomes(first, second)];
-    sentences.extend(parting(first, second));
-    sentences.extend(harm(first, second));
+    let between = Between::of(first, second);
+    let mut sentences = match between {
+        Between::Rules => vec![readings(first, second)],
+        Between::Providers => providers::readings(first, second),
+    };
+    sentences.push(outcomes(first, second, between));
+    sentences.extend(parting(first, second, between));
+    if between == Between::Providers {
+        sentences.extend(providers::values(first, second));
+    }
+    sentences.extend(harm(first, second, between));
     sentences.join(" ")
 }
 
@@ -33,8 +70,8 @@ fn readings(first: &Record, second: &Record) -> String {
     }
 }
 
-fn outcomes(first: &Record, second: &Record) -> String {
-    let under = |record: &Record| format!("under {} rules", record.rules.as_str());
+fn outcomes(first: &Record, second: &Record, between: Between) -> String {
+    let under = |record: &Record| between.under(record);
     let ending = |record: &Record| match (ends(record.outcome), record.decided_at) {
         (ends, Some(at)) => format!("{ends} at {}", at.clock()),
         (ends, None) => ends.to_owned(),
@@ -84,7 +121,7 @@ fn ends(outcome: Outcome) -> &'static str {
 }
 
 /// Where the two part: the first tick of both that leaves them in different states.
-fn parting(first: &Record, second: &Record) -> Option<String> {
+fn parting(first: &Record, second: &Record, between: Between) -> Option<String> {
     let (a, b) = first
         .ticks
         .iter()
@@ -93,11 +130,11 @@ fn parting(first: &Record, second: &Record) -> Option<String> {
         .find(|(a, b)| state(a) != state(b))?;
     let shown = |record: &Record, tick: &TickRecord| {
         format!(
-            "{} {}/{} under {} rules",
+            "{} {}/{} {}",
             tick.phase,
             tick.primary_weight,
             tick.canary_weight,
-            record.rules.as_str()
+            between.under(record)
         )
     };
     Some(format!(
@@ -112,17 +149,17 @@ fn state(tick: &TickRecord) -> (Phase, i64, i64) {
     (tick.phase, tick.primary_weight, tick.canary_weight)
 }
 
-fn harm(first: &Record, second: &Record) -> Option<String> {
+fn harm(first: &Record, second: &Record, between: Between) -> Option<String> {
     let (a, b) = (first.requests, second.requests);
     (a != b).then(|| {
         format!(
-            "Users get {} and the canary serves {} under {} rules; {} and {} under {} rules.",
+            "Users get {} and the canary serves {} {}; {} and {} {}.",
             counted(a.failed, "failed request"),
             counted(a.canary, "request"),
-            first.rules.as_str(),
+            between.under(first),
             count(b.failed),
             count(b.canary),
-            second.rules.as_str()
+            between.under(second)
         )
     })
 }

@@ -112,7 +112,7 @@ pub fn render(record: &Record) -> serde_json::Result<String> {
     lines(&summary(record))
 }
 
-/// Two summaries, as `--compare-rules` prints them: an array.
+/// Two summaries, as `--compare-rules` and `--compare-provider` print them: an array.
 pub fn render_both(first: &Record, second: &Record) -> serde_json::Result<String> {
     lines(&[summary(first), summary(second)])
 }

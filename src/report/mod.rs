@@ -13,6 +13,7 @@ pub mod json;
 pub mod kubectl;
 pub mod lint;
 pub mod plots;
+pub mod providers;
 pub mod text;
 pub mod verdict;
 pub mod words;

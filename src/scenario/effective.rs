@@ -1,9 +1,12 @@
 //! From what a scenario says to what is simulated: defaults, inheritance, limits, and a sentence for each assumption.
 
+mod aggregate;
 mod chaos;
 mod classes;
 mod distributions;
 mod events;
+mod gateway;
+mod metrics;
 mod nodes;
 mod pipeline;
 mod traffic;
@@ -17,7 +20,7 @@ use std::collections::BTreeSet;
 use super::assemble::Files;
 use super::model::{
     Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, Prometheus,
-    Proxy, Run, Scenario,
+    Proxy, Run, Scenario, TrafficModel,
 };
 use super::rules;
 use super::schema::{File, IngressKeys, PrometheusVersion};
@@ -65,12 +68,14 @@ pub(super) fn effective(
     let ingress = reading.ingress(&file)?;
     let cluster = reading.cluster(&file)?;
     let versions = reading.versions(&file)?;
+    let mut metrics = reading.metrics(&file)?;
+    prometheus.series = reading.series(&file, &versions)?;
     let initial_version = reading.initial_version(&file, &versions)?;
     let pipeline = reading.pipeline(&file)?;
     let mut events = reading.events(&file, &versions, horizon)?;
     let chaos = reading.chaos(&file, &versions, horizon)?;
     let expect = reading.expect(&file)?;
-    let manifests = manifests()?;
+    let mut manifests = manifests()?;
     reading.classes_fit(&traffic.classes, &versions, &manifests.ingresses)?;
     reading.edits(&mut events, &manifests)?;
     let webhooks = reading.webhooks(&file, &events, &manifests, horizon)?;
@@ -90,11 +95,28 @@ pub(super) fn effective(
     reading.distinct(&used, &versions, &manifests.deployment.spec.template)?;
     reading.pod_fits(&cluster, &manifests.deployment)?;
     let provider = reading.provider(&file, &manifests)?;
+    let gateway = reading.gateway(&file, provider, &mut manifests, &mut metrics, &versions)?;
+    let exports = !metrics.is_empty() || prometheus.series.iter().any(|s| !s.own_target);
+    prometheus.pod_discovery = reading.pod_discovery(&file, exports);
     let run = Run {
         seed: file.run.seed.unwrap_or(1),
         horizon,
         warm_up: reading.warm_up(&file, &manifests)?,
+        traffic_model: file.run.traffic_model.unwrap_or_default(),
     };
+    if run.traffic_model == TrafficModel::Aggregate {
+        reading.can_be_aggregated(&aggregate::Counted {
+            traffic: &traffic,
+            ingress: &ingress,
+            prometheus: &prometheus,
+            versions: &versions,
+            exports: exports || !metrics.is_empty(),
+            manifests: &manifests,
+            events: &events,
+            webhooks: &webhooks,
+            chaos: &chaos,
+        })?;
+    }
     Ok(Scenario {
         title: file.title.unwrap_or_else(|| name.to_owned()),
         name: name.to_owned(),
@@ -109,9 +131,11 @@ pub(super) fn effective(
         },
         traffic,
         ingress,
+        gateway,
         prometheus,
         cluster,
         versions,
+        metrics,
         initial_version,
         pipeline,
         events,
@@ -238,6 +262,8 @@ impl Reading<'_> {
             honor_labels: keys.honor_labels.unwrap_or(false),
             service_monitor: keys.service_monitor.unwrap_or(true),
             query_latency: self.delay("prometheus.query_latency", keys.query_latency, 20)?,
+            pod_discovery: None,
+            series: Vec::new(),
         })
     }
 

@@ -2,6 +2,7 @@
 //! rates requests per second, ratios fractions.
 
 mod faults;
+mod metrics;
 mod requests;
 
 pub use faults::{Fault, FaultKind, Workload};
@@ -22,6 +23,8 @@ use crate::k8s::{
 };
 use crate::time::{Span, Timestamp};
 
+pub use metrics::{PodDiscovery, SyntheticKind, SyntheticSeries, Terms, VersionMetrics};
+
 /// One rollout to simulate.
 #[derive(Clone, Debug, Serialize)]
 pub struct Scenario {
@@ -41,12 +44,18 @@ pub struct Scenario {
     pub traffic: Traffic,
     /// The ingress controller.
     pub ingress: IngressController,
+    /// The Gateway; `None` where the provider is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Gateway>,
     /// Who measures.
     pub prometheus: Prometheus,
     /// How pods and controllers behave, beyond what the manifests say.
     pub cluster: ClusterTiming,
     /// The workload behind each pod template, by version name.
     pub versions: BTreeMap<String, Version>,
+    /// What the pods of a version export, by version name; a version that is not here exports nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, VersionMetrics>,
     /// The version that runs before the first push.
     pub initial_version: String,
     /// From a commit to the cluster.
@@ -77,6 +86,26 @@ pub struct Run {
     pub horizon: Span,
     /// Simulated time before the scenario's zero: Flagger initialises, counters fill. A whole number of analysis intervals.
     pub warm_up: Span,
+    /// How requests are simulated.
+    #[serde(skip_serializing_if = "TrafficModel::is_requests")]
+    pub traffic_model: TrafficModel,
+}
+
+/// How requests are simulated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrafficModel {
+    /// One by one.
+    #[default]
+    Requests,
+    /// As counts between scrapes: for many runs where requests do not wait for each other.
+    Aggregate,
+}
+
+impl TrafficModel {
+    fn is_requests(&self) -> bool {
+        *self == TrafficModel::Requests
+    }
 }
 
 /// `[flagger]`: flags of the controller.
@@ -198,6 +227,15 @@ pub enum Attribution {
     Canary,
 }
 
+/// `[gateway]`: the data plane behind the HTTPRoute.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gateway {
+    /// Longest time from a change of the route until the Gateway goes by it; uniform from 0.
+    pub programming_delay: Span,
+    /// Share of the requests that carry what an A/B analysis asks for.
+    pub matching: f64,
+}
+
 /// `[prometheus]`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prometheus {
@@ -214,6 +252,12 @@ pub struct Prometheus {
     /// Recording rules: the scenario's, then those of PrometheusRule manifests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rule_groups: Vec<RuleGroup>,
+    /// How pods are found; `None`: nothing scrapes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_discovery: Option<PodDiscovery>,
+    /// Series that the scenario makes up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SyntheticSeries>,
 }
 
 /// Recording rules that are evaluated together, one after the other.

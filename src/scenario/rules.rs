@@ -201,7 +201,7 @@ fn check_interval(
 }
 
 /// A name of a metric or a label as every version of Prometheus takes it.
-fn is_name(text: &str, metric: bool) -> bool {
+pub(super) fn is_name(text: &str, metric: bool) -> bool {
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_' || metric && c == ':';
     text.starts_with(letter) && text.chars().all(|c| letter(c) || c.is_ascii_digit())
 }

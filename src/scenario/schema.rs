@@ -6,7 +6,9 @@
 mod chaos;
 mod cluster;
 mod events;
+mod gateway;
 mod ingress;
+mod metrics;
 mod object;
 mod pipeline;
 mod prometheus;
@@ -18,7 +20,9 @@ mod webhooks;
 pub(super) use chaos::ChaosKeys;
 pub(super) use cluster::{ClusterKeys, NodeKeys};
 pub(super) use events::{ConfigKeys, EventKeys};
+pub(super) use gateway::GatewayKeys;
 pub(super) use ingress::IngressKeys;
+pub(super) use metrics::{Exporter, MetricsKeys, SeriesKeys, SeriesType};
 pub(super) use object::Object;
 pub(super) use pipeline::{PipelineKeys, StageKeys};
 pub(super) use prometheus::{PrometheusKeys, PrometheusVersion, RuleKeys};
@@ -36,6 +40,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::model::TrafficModel;
 use super::units::Time;
 use crate::canary::{Provider, Rules};
 
@@ -64,6 +69,8 @@ pub(super) struct File {
     pub(super) traffic: TrafficKeys,
     /// The ingress controller.
     pub(super) ingress: IngressKeys,
+    /// The Gateway, where the provider is `gatewayapi:v1`.
+    pub(super) gateway: GatewayKeys,
     /// Prometheus.
     pub(super) prometheus: PrometheusKeys,
     /// Timing of pods and controllers.
@@ -104,6 +111,8 @@ pub(super) struct RunKeys {
     pub(super) horizon: Option<Time>,
     /// Simulated time before the scenario's zero, in which Flagger initialises and counters fill; a whole number of analysis intervals. Default: "5m", rounded up to whole intervals, at least three.
     pub(super) warm_up: Option<Time>,
+    /// How requests are simulated: `requests` (default) one by one, or `aggregate`, as counts between two scrapes, for studies of many runs. `aggregate` is refused where requests wait for each other, are tried again or broken off, where pods change during the run, or where they export metrics of their own.
+    pub(super) traffic_model: Option<TrafficModel>,
 }
 
 /// `[flagger]`.

@@ -19,6 +19,10 @@ pub(super) enum Event {
     ControlLoop,
     /// Prometheus scrapes the n-th ingress controller.
     Scrape(usize),
+    /// Prometheus scrapes a pod.
+    PodScrape(PodId),
+    /// Prometheus scrapes the process beside the cluster.
+    OwnScrape,
     /// Prometheus evaluates the n-th group of recording rules.
     Rules(usize),
     /// The Deployment controller looks at its Deployments.
@@ -45,6 +49,13 @@ pub(super) enum Event {
         worker: u32,
         /// The weight that the controller had synced.
         weight: u32,
+    },
+    /// The Gateway goes by a generation of the HTTPRoute from now on.
+    RouteProgrammed {
+        /// The generation.
+        generation: i64,
+        /// The canary's share of the requests, in millionths.
+        share: u32,
     },
     /// An nginx worker has learnt of the canary Ingress' present conditions.
     WorkerConditions {

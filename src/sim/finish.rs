@@ -12,6 +12,7 @@ impl World {
     /// Ends the run and gives its record.
     pub fn finish(mut self) -> Record {
         let scenario = std::sync::Arc::clone(&self.scenario);
+        self.path.settle();
         let recording =
             std::mem::take(&mut self.recorder).finish(self.path.totals(), Timestamp::ZERO);
         let canary = &scenario.manifests.canary;

@@ -225,6 +225,13 @@ impl Kubelets {
         }
     }
 
+    /// The same, with the draws of a seed.
+    pub(super) fn seeded(mut self, seed: RunSeed) -> Self {
+        self.startups = seed.stream(Purpose::Startup, 0);
+        self.seed = seed;
+        self
+    }
+
     /// Takes on a pod that was made now. Says when the scheduler gets to it.
     pub(super) fn created(&mut self, pod: PodId, version: usize, now: Timestamp) -> Timestamp {
         let word = self.startups.next_u64();

@@ -8,8 +8,11 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+mod aggregate;
+mod application;
 mod autoscaling;
 pub mod clock;
+mod compiled;
 mod deletion;
 pub mod deployment;
 mod driver;
@@ -18,6 +21,7 @@ mod exporter;
 mod faults;
 mod findings;
 mod finish;
+mod gateway;
 pub mod hpa;
 pub mod ingress;
 mod kubelets;
@@ -51,6 +55,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
+pub use compiled::Compiled;
 pub use world::{World, interval, provider};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.

@@ -1,9 +1,10 @@
-//! What the request path of a scenario is built from: traffic, workloads, ingress, faults and the manifests' annotations.
+//! What the request path of a scenario is built from: traffic, workloads, ingress or Gateway, faults and the manifests'
+//! annotations.
 
 use super::clock::nanos;
 use super::exporter::source_ingress;
 use super::faults::{fault_times, faults_kill, reloads, with_bursts};
-use super::ingress::{Affinity, BATCH_LIMIT, GROUPS, ScrapeGrid};
+use super::ingress::{Affinity, BATCH_LIMIT, GROUPS};
 use super::kubelets::containers_end;
 use super::label_sets::label_sets;
 use super::load_tests;
@@ -11,15 +12,11 @@ use super::requests::{ClassPlan, PathPlan};
 use super::routing::Entry;
 use super::service::ServicePlan;
 use crate::engine::Settings;
-use crate::scenario::{RatePoint, Scenario};
-use crate::time::{Span, Timestamp};
+use crate::scenario::{RatePoint, Scenario, TrafficModel};
+use crate::time::Span;
 
-/// The request path of a scenario, whose controllers are first scraped at these moments.
-pub(super) fn path_plan(
-    scenario: &Scenario,
-    entry: Entry,
-    first_scrapes: &[Timestamp],
-) -> PathPlan {
+/// The request path of a scenario. Nobody scrapes yet.
+pub(super) fn path_plan(scenario: &Scenario, entry: Entry) -> PathPlan {
     let mut traffic = scenario.traffic.clone();
     traffic.rate = with_bursts(&traffic.rate, &scenario.chaos);
     if entry == Entry::NoRule {
@@ -39,14 +36,6 @@ pub(super) fn path_plan(
     if !fault_times.is_empty() {
         let versions = scenario.versions.values();
         plan.service = ServicePlan::new(versions, &traffic.classes, &fault_times);
-    }
-    if scenario.prometheus.service_monitor {
-        let interval = nanos(Timestamp::ZERO + scenario.prometheus.scrape_interval);
-        let grid = |first: &Timestamp| ScrapeGrid {
-            first: nanos(*first),
-            interval,
-        };
-        plan.scrapes = first_scrapes.iter().map(grid).collect();
     }
     plan.kills = containers_end(scenario) || faults_kill(scenario);
     plan.counts_loads = load_tests::are_recorded(scenario);
@@ -73,5 +62,12 @@ pub(super) fn path_plan(
     let per_flush = highest.fold(0.0, f64::max) * scenario.ingress.flush_interval.as_secs_f64()
         / f64::from(plan.ingress.all_workers());
     plan.ingress.batch_limit = (per_flush > f64::from(BATCH_LIMIT) / 2.0).then_some(BATCH_LIMIT);
+    if scenario.gateway.is_some() {
+        plan.ingress = plan.ingress.behind_gateway();
+        plan.counts_loads = false;
+    }
+    if scenario.run.traffic_model == TrafficModel::Aggregate {
+        plan = plan.aggregated();
+    }
     plan
 }

@@ -3,13 +3,15 @@
 //!
 //! Every handler may come too late: for a pod that is gone, or a container that has been replaced. Then nothing happens.
 
+use super::clock::nanos;
 use super::event::Event;
 use super::kubelets::{Container, Placement, Pulled};
 use super::pods::PodId;
 use super::revisions::fail_rate;
 use super::routing::Endpoints;
-use super::service::{PodSpec, Side};
+use super::service::{PodIx, PodSpec, Side};
 use super::world::{WATCH_DELAY, World};
+use crate::time::Timestamp;
 
 impl World {
     /// The Deployment controller looks at all Deployments; what it makes and deletes goes on its way.
@@ -121,6 +123,7 @@ impl World {
             self.queue.push(restart, Event::ContainerStarts(id));
         }
         self.workloads.pods.unready(id, self.now);
+        self.targets.ended(id);
         if let Some(index) = self.on_path.get(&id) {
             self.path.kill_pod(*index);
         }
@@ -156,8 +159,30 @@ impl World {
             failure_rate,
         });
         self.on_path.insert(pod, index);
+        self.becomes_target(pod, index, version);
         self.serves_since_now(pod);
         self.refresh_endpoints();
+    }
+
+    /// Prometheus scrapes a pod that serves, if its version exports anything.
+    fn becomes_target(&mut self, id: PodId, index: PodIx, version: usize) {
+        if self.counted_beside[version] {
+            self.path.applications.include(index);
+        }
+        if !self.targets.exports(version) {
+            return;
+        }
+        let pod = self.workloads.pods.get(id).expect("it serves");
+        let (first, new) = self
+            .targets
+            .serves(pod, index, version, &mut self.storage, self.now);
+        let interval = Timestamp::ZERO + self.scenario.prometheus.scrape_interval;
+        self.path
+            .applications
+            .watch(index, nanos(first), nanos(interval));
+        if new {
+            self.queue.push(first, Event::PodScrape(id));
+        }
     }
 
     /// Routers have dropped a pod.
@@ -173,6 +198,7 @@ impl World {
 
     /// A pod's object is removed.
     pub(super) fn pod_gone(&mut self, pod: PodId) {
+        self.targets.gone(pod, &mut self.storage, self.now);
         self.workloads.gone(pod);
         self.kubelets.gone(pod);
         self.workloads.look(self.now + WATCH_DELAY, &mut self.queue);

@@ -39,6 +39,8 @@ use seconds::SecondLog;
 use crate::record::{Latency, RequestTotals};
 use crate::scenario::LoadBalance;
 use crate::seed::RunSeed;
+use crate::sim::aggregate::{Aggregate, Counted, Kind, Shares};
+use crate::sim::application::AppCounters;
 use crate::sim::clock::{Nanos, Tick, tick};
 use crate::sim::ingress::{Backend, Conditions, Counters, Endpoint, Group, Recorders, Router};
 use crate::sim::sampling::TableIx;
@@ -54,6 +56,9 @@ pub struct RequestPath {
     recorders: Recorders,
     seconds: SecondLog,
     attempts: Attempts,
+    pub(super) applications: AppCounters,
+    /// In its place, where requests are drawn as counts.
+    aggregate: Option<Box<Aggregate>>,
     classes: Classes,
     clients: Option<ClosedLoop>,
     /// Whether requests are always served one by one.
@@ -77,14 +82,29 @@ impl RequestPath {
         let counts_users = plan.ingress.records;
         let mut ingress = plan.ingress;
         ingress.records |= plan.counts_loads;
+        let recorders = Recorders::new(&ingress, &plan.scrapes, seed);
+        let aggregate = plan.laws.map(|laws| {
+            let profile = plan.arrivals.profile().clone();
+            let grid = (plan.scrapes.first().copied()).filter(|_| counts_users);
+            let flushes = recorders.flushes();
+            let counted = Counted {
+                counters: Counters::new(ingress.groups),
+                status_classes: ingress.status_classes,
+            };
+            Box::new(Aggregate::new(
+                laws, profile, grid, flushes, counted, seed, now,
+            ))
+        });
         RequestPath {
             block: Block::new(plan.arrivals, seed, now),
             batch: Batch::new(),
             router: Router::new(&ingress, seed),
             pods: Pods::new(plan.service),
-            recorders: Recorders::new(&ingress, &plan.scrapes, seed),
+            recorders,
+            aggregate,
             seconds: SecondLog::new(now, plan.truth_seconds),
             attempts,
+            applications: AppCounters::default(),
             classes,
             clients: plan.clients.map(|plan| ClosedLoop::new(plan, seed, now)),
             ordered,
@@ -96,6 +116,9 @@ impl RequestPath {
 
     /// Draws everything after now from another seed: many runs can share one warm-up. Phases stay as they are.
     pub fn reseed(&mut self, seed: RunSeed) {
+        if let Some(aggregate) = &mut self.aggregate {
+            aggregate.reseed(seed);
+        }
         self.block.reseed(seed, self.now);
         self.router.reseed(seed);
         self.loads.reseed(seed);
@@ -112,7 +135,7 @@ impl RequestPath {
     /// Takes a pod out of both backends. What it has been given it completes.
     pub fn remove_pod(&mut self, pod: PodIx) {
         self.router.remove(pod);
-        self.look_for_lost_endpoints();
+        self.routed_anew();
     }
 
     /// Kills a pod: what it has not answered by now is broken off and tried again elsewhere, and as long as it is an
@@ -159,12 +182,19 @@ impl RequestPath {
             backend,
         });
         self.router.replace(backend, endpoints.collect());
-        self.look_for_lost_endpoints();
+        self.routed_anew();
     }
 
     /// Gives one nginx worker a canary weight: percent of its requests that go to the alternative backend.
     pub fn set_weight(&mut self, worker: u32, weight: u32) {
         self.router.set_weight(worker, weight);
+        self.routed_anew();
+    }
+
+    /// Gives the one proxy of a Gateway a canary share: 2^32 is all requests.
+    pub(super) fn set_share(&mut self, share: u64) {
+        self.router.set_share(0, share);
+        self.routed_anew();
     }
 
     /// Gives one nginx worker the canary Ingress' conditions.
@@ -180,9 +210,14 @@ impl RequestPath {
     /// Serves all requests that arrive before `until`; none if that is over.
     pub fn advance(&mut self, until: Nanos) {
         let until = tick(until).max(self.now);
+        if let Some(aggregate) = &mut self.aggregate {
+            aggregate.advance(until);
+            self.now = until;
+            return;
+        }
         loop {
             let mut stop = until.min(self.seconds.second_end()).min(self.loads.next());
-            if self.ordered || self.attempts.lost_endpoints {
+            if self.ordered || self.attempts.lost_endpoints || self.router.may_refuse() {
                 self.serve_in_order(stop);
             } else {
                 stop = stop.min(self.attempts.next());
@@ -212,7 +247,10 @@ impl RequestPath {
     /// To be called at every time of the plan's grid, in order, also when Prometheus gets no answer.
     /// Without a grid, or where the ingress counts nothing, the counters stay empty.
     pub fn scrape_controller(&mut self, controller: usize, at: Nanos) -> &Counters {
-        self.recorders.scrape(controller, at)
+        match &mut self.aggregate {
+            Some(aggregate) => aggregate.scrape(at),
+            None => self.recorders.scrape(controller, at),
+        }
     }
 
     /// [`scrape_controller`](Self::scrape_controller), where there is but one.
@@ -220,30 +258,52 @@ impl RequestPath {
         self.scrape_controller(0, at)
     }
 
+    /// Makes sure that everything up to now is in what [`totals`](Self::totals) and its like answer.
+    pub(super) fn settle(&mut self) {
+        if let Some(aggregate) = &mut self.aggregate {
+            aggregate.settle();
+        }
+    }
+
     /// Starts totals and a new grid of seconds at `at`, which [`advance`](Self::advance) must have reached.
     pub fn start_totals(&mut self, at: Nanos) {
         debug_assert_eq!(tick(at), self.now, "totals start now");
+        if let Some(aggregate) = &mut self.aggregate {
+            aggregate.start_totals();
+        }
         self.seconds.restart(tick(at));
     }
 
     /// Requests since [`start_totals`](Self::start_totals), or since the start.
     pub fn totals(&self) -> RequestTotals {
-        self.seconds.totals()
+        match &self.aggregate {
+            Some(aggregate) => aggregate.totals(),
+            None => self.seconds.totals(),
+        }
     }
 
     /// Latency of the requests since [`start_totals`](Self::start_totals), or since the start.
     pub fn latency(&self) -> Latency {
-        self.seconds.latency()
+        match &self.aggregate {
+            Some(aggregate) => aggregate.latency(),
+            None => self.seconds.latency(),
+        }
     }
 
     /// The seconds that start at `from` or later, the one under way included if it has had a request.
     pub fn seconds(&self, from: Nanos) -> Vec<SecondStats> {
-        self.seconds.seconds(from)
+        match &self.aggregate {
+            Some(aggregate) => aggregate.seconds(from),
+            None => self.seconds.seconds(from),
+        }
     }
 
     /// What the users of one side really got in the seconds that start at `from` or later and before `to`.
     pub fn window_truth(&self, from: Nanos, to: Nanos, side: Side) -> WindowTruth {
-        self.seconds.truth(from, to, side)
+        match &self.aggregate {
+            Some(aggregate) => aggregate.window_truth(from, to, side),
+            None => self.seconds.truth(from, to, side),
+        }
     }
 
     /// Requests that a pod has been given.
@@ -256,7 +316,10 @@ impl RequestPath {
     /// A request's CPU time is used evenly while it is worked on, and one that is worked on twice as long uses twice as
     /// much, so that a pod whose slots are all busy uses what they can, not what the waiting requests will.
     pub fn cpu_ns(&self, pod: PodIx) -> u64 {
-        self.pods.cpu_ns(pod, self.now)
+        match &self.aggregate {
+            Some(aggregate) => aggregate.cpu_ns(pod),
+            None => self.pods.cpu_ns(pod, self.now),
+        }
     }
 
     /// Requests that a pod works on now; those that wait for a slot are not counted.
@@ -267,6 +330,45 @@ impl RequestPath {
     /// When a pod has completed everything it has been given so far; `None` if that is nothing.
     pub fn idle_from(&self, pod: PodIx) -> Option<Nanos> {
         self.pods.idle_from(pod)
+    }
+
+    /// Requests go other ways from now on.
+    fn routed_anew(&mut self) {
+        self.look_for_lost_endpoints();
+        let Some(aggregate) = &mut self.aggregate else {
+            return;
+        };
+        let alternative = self.router.alternative_shares();
+        let mut shares = Shares::default();
+        for backend in [Backend::Main, Backend::Alternative] {
+            let endpoints = self.router.endpoints(backend);
+            let by_worker: Vec<f64> = (alternative.iter())
+                .map(|&share| match backend {
+                    Backend::Main => (1.0 - share) / endpoints.len() as f64,
+                    Backend::Alternative => share / endpoints.len() as f64,
+                })
+                .collect();
+            for endpoint in endpoints {
+                let (version, failure, cost) = self.pods.in_the_mean(endpoint.pod);
+                let kind = Kind {
+                    group: endpoint.group,
+                    side: endpoint.side,
+                    version,
+                    failure,
+                };
+                match shares.kinds.iter_mut().find(|(known, _)| *known == kind) {
+                    Some((_, all)) => {
+                        for (all, one) in all.iter_mut().zip(&by_worker) {
+                            *all += one;
+                        }
+                    }
+                    None => shares.kinds.push((kind, by_worker.clone())),
+                }
+                let mean = by_worker.iter().sum::<f64>() / by_worker.len() as f64;
+                shares.pods.push((endpoint.pod, mean, cost));
+            }
+        }
+        aggregate.set_shares(shares);
     }
 
     fn look_for_lost_endpoints(&mut self) {
@@ -295,6 +397,12 @@ impl RequestPath {
             let longest = self
                 .pods
                 .queue(&batch.endpoint[..n], arrival, &mut batch.time[..n]);
+            self.applications.count(
+                &batch.endpoint[..n],
+                &batch.failed[..n],
+                arrival,
+                &batch.time[..n],
+            );
             if longest > self.attempts.limit() || self.attempts.remembers() {
                 self.answer_singly(taken.clone());
             } else {

@@ -4,14 +4,15 @@
 //! and each worker picks it up at its next poll, so workers switch one by one
 //! (`internal/ingress/controller/controller.go`, `rootfs/etc/nginx/lua/balancer.lua` of ingress-nginx 1.15).
 //! Under `kubernetes` only the apex Service routes; under `pod-scaling` requests spread over all ready pods of both
-//! Deployments. Headers, cookies and affinity are
-//! the request path's to know.
+//! Deployments. Under `gatewayapi:v1` the HTTPRoute is the truth ([`gateway`]), and the Gateway goes by a change at one
+//! moment. Headers, cookies and affinity under `nginx` are the request path's to know.
 
 use std::sync::Arc;
 
 use rand::RngExt;
 
 use super::event::Event;
+use super::gateway::{self, Request};
 use super::ingress::Conditions;
 use super::pods::PodId;
 use super::queue::Queue;
@@ -19,7 +20,7 @@ use super::workloads::Workloads;
 use crate::canary::{Canary, Provider};
 use crate::engine::cluster::Cluster;
 use crate::engine::{Kind, Object, ObjectRef};
-use crate::scenario::{Attribution, IngressController, Scenario, Via};
+use crate::scenario::{Attribution, Gateway, IngressController, Scenario, Via};
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
 
@@ -46,6 +47,9 @@ pub(super) struct Routing {
     delays: Stream,
     /// The weight that is on its way or has arrived.
     weight: u32,
+    gateway: Option<Gateway>,
+    /// The generation of the HTTPRoute that is on its way or has arrived.
+    route_generation: i64,
     /// The conditions that are on their way or have arrived.
     conditions: Arc<Conditions>,
 }
@@ -88,6 +92,8 @@ impl Routing {
             poll_phases,
             delays: seed.stream(Purpose::ControlPlane, 1),
             weight: 0,
+            gateway: scenario.gateway.clone(),
+            route_generation: 0,
             conditions: Arc::default(),
         }
     }
@@ -110,19 +116,79 @@ impl Routing {
                 pods.extend(workloads.serving_of(&self.target));
                 pods
             }
+            Provider::GatewayApiV1 if cluster.get(&self.route()).is_some() => {
+                let behind = |side| self.behind(&self.service_of(side), cluster, workloads);
+                return Endpoints {
+                    main: behind("primary"),
+                    alternative: behind("canary"),
+                };
+            }
             _ => self.behind(&self.apex, cluster, workloads),
         };
         let alternative = match &self.canary_ingress {
             Some(ingress) if cluster.get(ingress).is_some() => {
-                let service = ObjectRef {
-                    name: format!("{}-canary", self.apex.name),
-                    ..self.apex.clone()
-                };
-                self.behind(&service, cluster, workloads)
+                self.behind(&self.service_of("canary"), cluster, workloads)
             }
             _ => Vec::new(),
         };
         Endpoints { main, alternative }
+    }
+
+    /// The Service in front of the primary or the canary.
+    fn service_of(&self, side: &str) -> ObjectRef {
+        ObjectRef {
+            name: format!("{}-{side}", self.apex.name),
+            ..self.apex.clone()
+        }
+    }
+
+    /// The HTTPRoute that Flagger writes.
+    pub(super) fn route(&self) -> ObjectRef {
+        ObjectRef {
+            kind: Kind::HttpRoute,
+            ..self.apex.clone()
+        }
+    }
+
+    /// If the HTTPRoute has changed, sends the change on its way to the Gateway.
+    pub(super) fn sync_route(
+        &mut self,
+        cluster: &Cluster,
+        now: Timestamp,
+        queue: &mut Queue<Event>,
+    ) {
+        let Some(gateway) = &self.gateway else { return };
+        let Some(Object::HttpRoute(route)) = cluster.get(&self.route()) else {
+            return;
+        };
+        let generation = route.metadata.generation;
+        if generation == self.route_generation {
+            return;
+        }
+        self.route_generation = generation;
+        let canary = self.service_of("canary").name;
+        let plain = Request {
+            method: "GET",
+            path: "/",
+            ..Request::default()
+        };
+        let (headers, query) = gateway::insider(&route.spec);
+        let insider = Request {
+            headers: &headers,
+            query: &query,
+            ..plain
+        };
+        let share = |request| f64::from(gateway::share(&route.spec, request, &canary).unwrap_or(0));
+        let all = gateway.matching * share(&insider) + (1.0 - gateway.matching) * share(&plain);
+        let longest = gateway.programming_delay.as_millis().max(0);
+        let at = now + Span::from_millis(self.delays.random_range(0..=longest));
+        queue.push(
+            at,
+            Event::RouteProgrammed {
+                generation,
+                share: all.round() as u32,
+            },
+        );
     }
 
     /// If the canary Ingress asks for another weight than the one on its way, or has other conditions, sends it on its way.
@@ -243,6 +309,10 @@ pub(super) fn entry(scenario: &Scenario) -> Entry {
 pub(super) fn entry_of(scenario: &Scenario, host: Option<&str>) -> Entry {
     if scenario.traffic.via == Via::Service {
         return Entry::Unrecorded;
+    }
+    if scenario.gateway.is_some() {
+        let hosts = &scenario.manifests.canary.spec.service.hosts;
+        return gateway::entry(hosts, scenario.traffic.host.as_deref());
     }
     let hosts: Vec<Option<&str>> = scenario
         .manifests

@@ -101,6 +101,25 @@ impl Tables {
         means.sum()
     }
 
+    /// The pieces of a distribution: how likely each is, and the values it goes from and to.
+    pub(crate) fn pieces(&self, table: TableIx) -> impl Iterator<Item = (f64, f64, f64)> {
+        let chords = self.chords[table.0 as usize..][..CELLS].iter().enumerate();
+        chords.map(|(cell, chord)| {
+            let number = (cell % TAIL) as u64 + FIRST;
+            let left = f64::from_bits(number << SHIFT);
+            let right = f64::from_bits((number + 1) << SHIFT);
+            // The first cell of a tail also stands for all that is rarer.
+            let weight = if cell % TAIL == 0 {
+                right
+            } else {
+                right - left
+            } / 2.0;
+            let at = |position: f64| chord.base + chord.slope * position;
+            let (a, b) = (at(left), at(right));
+            (weight, a.min(b), a.max(b))
+        })
+    }
+
     /// The value that a random word stands for.
     #[inline(always)]
     pub fn value(&self, table: TableIx, word: u64) -> f64 {

@@ -12,23 +12,25 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
+use super::application::Targets;
 use super::autoscaling::Autoscaling;
 use super::clock::nanos;
+use super::compiled::Compiled;
 use super::driver::{Desk, QueryCache};
 use super::event::Event;
 use super::exporter::IngressExporter;
 use super::faults::Faults;
-use super::ingress::{Backend, Group};
+use super::gateway;
+use super::ingress::{Backend, Group, ScrapeGrid};
 use super::kubelets::Kubelets;
 use super::load_tests::LoadTester;
-use super::path_plan::path_plan;
 use super::pipeline::Pipeline;
 use super::pods::{Pod, PodId};
 use super::queue::Queue;
 use super::recorder::{AfterTick, Recorder, State};
 use super::requests::RequestPath;
 use super::revisions::Revisions;
-use super::routing::{Endpoints, Routing, entry, label_group, next_on_grid};
+use super::routing::{Endpoints, Routing, label_group, next_on_grid};
 use super::rules::Rules;
 use super::service::{PodIx, ServicePlan};
 use super::ticker::Ticker;
@@ -75,6 +77,9 @@ pub struct World {
     pub(super) storage: Storage,
     /// One for each ingress controller.
     exporters: Vec<IngressExporter>,
+    pub(super) targets: Targets,
+    /// Versions whose requests the process beside the cluster counts, by their numbers.
+    pub(super) counted_beside: Vec<bool>,
     pub(super) faults: Faults,
     /// Knows the times to fail that faults bring.
     pub(super) fault_times: ServicePlan,
@@ -92,16 +97,17 @@ pub struct World {
 impl World {
     /// The world of a scenario at the start of its warm-up. Its Prometheus keeps what queries need.
     pub fn new(scenario: Arc<Scenario>, seed: u64) -> World {
-        World::build(scenario, seed, false)
+        World::of(&Compiled::new(scenario), seed, false)
     }
 
     /// The same world, whose Prometheus keeps every series it scrapes, from the first sample on: memory grows with the
     /// length of the run.
     pub fn keeping_series(scenario: Arc<Scenario>, seed: u64) -> World {
-        World::build(scenario, seed, true)
+        World::of(&Compiled::new(scenario), seed, true)
     }
 
-    fn build(scenario: Arc<Scenario>, seed: u64, keep_series: bool) -> World {
+    pub(super) fn of(compiled: &Compiled, seed: u64, keep_series: bool) -> World {
+        let scenario = Arc::clone(&compiled.scenario);
         let run_seed = RunSeed(seed);
         let now = Timestamp::ZERO - scenario.run.warm_up;
         let settings = settings(&scenario);
@@ -111,7 +117,7 @@ impl World {
 
         let mut phases = run_seed.stream(Purpose::Phases, 0);
         let scrape_interval = scenario.prometheus.scrape_interval;
-        let controllers = scenario.ingress.proxy.controllers;
+        let controllers = compiled.plan.ingress.controllers;
         let first_scrapes: Vec<Timestamp> = (0..controllers)
             .map(|_| {
                 let phase = phases.random_range(0..scrape_interval.as_millis());
@@ -121,9 +127,14 @@ impl World {
             .collect();
 
         let mut storage = Storage::new();
-        let texts: Vec<&str> = query_texts(&scenario).collect();
+        let texts: Vec<&str> = query_texts(&scenario, provider).collect();
         let exporters = (0..controllers)
             .map(|n| IngressExporter::new(&scenario, &texts, keep_series, n, &mut storage))
+            .collect();
+        let targets = Targets::new(&scenario, &texts, keep_series, run_seed);
+        let beside = targets.own_versions();
+        let counted_beside = (scenario.versions.keys())
+            .map(|version| beside.contains(version))
             .collect();
         let options = promql_options(&scenario.prometheus.version);
         let groups = &scenario.prometheus.rule_groups;
@@ -131,8 +142,15 @@ impl World {
         let retention = RETENTION.max(rules.reach() + scrape_interval);
         storage.set_retention((!keep_series).then_some(retention));
 
-        let entry = entry(&scenario);
-        let plan = path_plan(&scenario, entry, &first_scrapes);
+        let mut plan = compiled.plan.clone();
+        if scenario.prometheus.service_monitor {
+            let interval = nanos(Timestamp::ZERO + scrape_interval);
+            let grid = |first: &Timestamp| ScrapeGrid {
+                first: nanos(*first),
+                interval,
+            };
+            plan.scrapes = first_scrapes.iter().map(grid).collect();
+        }
         let fault_times = plan.service.clone();
 
         let mut world = World {
@@ -145,7 +163,7 @@ impl World {
             queue: Queue::new(),
             cluster: Cluster::default(),
             workloads: Workloads::default(),
-            kubelets: Kubelets::new(&scenario, run_seed),
+            kubelets: compiled.kubelets(run_seed),
             revisions: Revisions::new(&scenario),
             routing: Routing::new(
                 &canary,
@@ -162,6 +180,8 @@ impl World {
             endpoints: Endpoints::default(),
             storage,
             exporters,
+            targets,
+            counted_beside,
             faults: Faults::new(run_seed),
             fault_times,
             rules,
@@ -196,6 +216,8 @@ impl World {
                 let visible = !matches!(
                     event,
                     Event::Scrape(_)
+                        | Event::PodScrape(_)
+                        | Event::OwnScrape
                         | Event::Rules(_)
                         | Event::MetricsServer
                         | Event::WorkerPoll { .. }
@@ -272,6 +294,13 @@ impl World {
             .chain(manifests.secrets.iter().cloned().map(Object::from));
         objects.for_each(|object| self.cluster.apply(object));
 
+        if let Some(first) = self.targets.start_own(&mut self.storage, self.now) {
+            let interval = Timestamp::ZERO + scenario.prometheus.scrape_interval;
+            self.path
+                .applications
+                .watch_own(nanos(first), nanos(interval));
+            self.queue.push(first, Event::OwnScrape);
+        }
         self.find_running_pods();
 
         self.queue.push(Timestamp::ZERO, Event::Zero);
@@ -304,6 +333,8 @@ impl World {
             Event::Tick => self.tick(),
             Event::ControlLoop => self.start_job(),
             Event::Scrape(controller) => self.scrape(controller),
+            Event::PodScrape(pod) => self.scrape_pod(pod),
+            Event::OwnScrape => self.scrape_own(),
             Event::Rules(index) if self.prometheus_is_down() => {
                 self.rules.skip(index, now, &mut self.queue);
             }
@@ -324,6 +355,9 @@ impl World {
             Event::Reapply => self.reapply(),
             Event::Terminate(tries) => self.terminate(tries),
             Event::WorkerPoll { worker, weight } => self.path.set_weight(worker, weight),
+            Event::RouteProgrammed { generation, share } => {
+                self.route_programmed(generation, share)
+            }
             Event::WorkerConditions { worker, conditions } => {
                 self.path.set_conditions(worker, (*conditions).clone());
             }
@@ -367,6 +401,45 @@ impl World {
         self.queue.push(next, Event::Scrape(controller));
     }
 
+    /// The Gateway goes by the HTTPRoute, and says so in its status.
+    fn route_programmed(&mut self, generation: i64, share: u32) {
+        self.path
+            .set_share((u64::from(share) << 32).div_ceil(u64::from(gateway::ALL)));
+        if let Some(Object::HttpRoute(route)) = self.cluster.get_mut(&self.routing.route()) {
+            route.status = gateway::accepted(&route.spec, generation);
+        }
+    }
+
+    /// Prometheus scrapes a pod, if it is still there, unless Prometheus is down. The pod's grid goes on all the same.
+    fn scrape_pod(&mut self, pod: PodId) {
+        let now = self.now;
+        let Some(process) = self.targets.process(pod) else {
+            return;
+        };
+        let counters = process.and_then(|process| {
+            let counters = self.path.applications.scrape(process, nanos(now));
+            counters.copied()
+        });
+        if !self.prometheus_is_down() {
+            self.targets
+                .scrape(pod, counters.as_ref(), &mut self.storage, now);
+        }
+        let next = self.targets.next_scrape(pod, now);
+        self.queue.push(next, Event::PodScrape(pod));
+    }
+
+    /// Prometheus scrapes the process beside the cluster, unless Prometheus is down.
+    fn scrape_own(&mut self) {
+        let now = self.now;
+        let counters = self.path.applications.scrape_own(nanos(now));
+        let counters = counters.copied().unwrap_or_default();
+        if !self.prometheus_is_down() {
+            self.targets.scrape_own(&counters, &mut self.storage, now);
+        }
+        let next = self.targets.next_own_scrape(now);
+        self.queue.push(next, Event::OwnScrape);
+    }
+
     /// Takes down what the per-second table shows of the control plane.
     fn note_state(&mut self) {
         let replicas = |deployment| self.workloads.replicas(&self.cluster, deployment);
@@ -398,6 +471,7 @@ impl World {
         if let Some(reported) = said.weights {
             self.report_weights(reported);
         }
+        self.path.settle();
         let mut queries = said.queries;
         for query in &mut queries {
             query.truth = truth(&query.text, &self.path, query.evaluated_at);
@@ -452,6 +526,8 @@ impl World {
         self.workloads.look(self.now + WATCH_DELAY, &mut self.queue);
         self.routing
             .sync_weight(&self.cluster, self.now, &mut self.queue);
+        self.routing
+            .sync_route(&self.cluster, self.now, &mut self.queue);
         self.autoscaling
             .discover(&self.cluster, true, self.now, &mut self.queue);
         self.refresh_endpoints();
@@ -544,8 +620,17 @@ fn promql_options(version: &str) -> promql::Options {
     }
 }
 
-/// Every query text that the Canary can ask, templates unrendered, that a rule asks, and Flagger's builtin ones for nginx.
-fn query_texts(scenario: &Scenario) -> impl Iterator<Item = &str> {
+/// Every query text that the Canary can ask, templates unrendered, that a rule asks, and what Flagger's builtin ones name.
+fn query_texts(scenario: &Scenario, provider: Provider) -> impl Iterator<Item = &str> {
+    let builtin: &[&str] = match provider {
+        Provider::Nginx => &[
+            "nginx_ingress_controller_requests",
+            "nginx_ingress_controller_response_duration_seconds",
+        ],
+        Provider::Kubernetes | Provider::GatewayApiV1 | Provider::PodScaling => {
+            &["http_request_duration_seconds"]
+        }
+    };
     let manifests = &scenario.manifests;
     let inline = manifests
         .canary
@@ -561,8 +646,5 @@ fn query_texts(scenario: &Scenario) -> impl Iterator<Item = &str> {
         .map(|template| template.spec.query.as_str()))
     .chain(inline.map(|metric| metric.query.as_str()))
     .chain(recorded.map(|rule| rule.expr.as_str()))
-    .chain([
-        "nginx_ingress_controller_requests",
-        "nginx_ingress_controller_response_duration_seconds",
-    ])
+    .chain(builtin.iter().copied())
 }

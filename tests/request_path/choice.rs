@@ -129,7 +129,8 @@ fn header_goes_before_cookie_before_weight_and_affinity_before_all() {
         };
         let rule = Rule::new(case.conditions);
         for toss in [1, 50, 100] {
-            let chosen = backend(&rule, case.weight, case.canary_answers, asked, toss);
+            let by_weight = if toss <= case.weight { Canary } else { Primary };
+            let chosen = backend(&rule, case.canary_answers, asked, by_weight);
             assert_eq!(chosen, case.expected, "case {number}, toss {toss}");
         }
     }

@@ -5,8 +5,10 @@
 mod chaos;
 mod cluster;
 mod drills;
+mod gateway;
 mod ingress;
 mod load_tests;
+mod metrics;
 mod pipeline;
 mod scripts;
 mod stories;

@@ -1,10 +1,11 @@
-//! Two runs side by side: one world and seed under two readings of the thresholds.
+//! Two runs side by side: one world and seed under two readings of the thresholds, or two providers.
 
 use std::collections::BTreeSet;
 
 use crate::record::{Record, TimelineRow};
 use crate::report::checks::{Round, rounds};
-use crate::report::difference::difference;
+use crate::report::difference::{Between, difference};
+use crate::report::providers;
 use crate::report::verdict::verdict;
 use crate::report::words::{comparison, metric};
 use crate::time::Timestamp;
@@ -29,8 +30,13 @@ pub fn compare(first: &Record, second: &Record, palette: Palette) -> String {
     for line in wrap(&name, WIDTH, "") {
         out += &format!("{}\n", palette.bold(&line));
     }
+    let between = Between::of(first, second);
+    let two = match between {
+        Between::Rules => "readings",
+        Between::Providers => "providers",
+    };
     out += &format!(
-        "{}, one world under two readings, seed {}\n\n",
+        "{}, one world under two {two}, seed {}\n\n",
         first.canary, first.seed
     );
     table(first, second, palette, &mut out);
@@ -38,18 +44,31 @@ pub fn compare(first: &Record, second: &Record, palette: Palette) -> String {
     out += &paragraph(&difference(first, second), WIDTH);
     for record in [first, second] {
         let verdict = verdict(record);
-        let mut text = format!(
-            "{} rules. {} {}",
-            record.rules.as_str(),
-            verdict.outcome,
-            verdict.harm
-        );
+        let whose = match between {
+            Between::Rules => format!("{} rules", record.rules.as_str()),
+            Between::Providers => providers::name(record).to_owned(),
+        };
+        let mut text = format!("{whose}. {} {}", verdict.outcome, verdict.harm);
         for more in verdict.aftermath.iter().chain(&verdict.findings) {
             text.push(' ');
             text += more;
         }
         out += "\n";
         out += &paragraph(&text, WIDTH);
+    }
+    if between == Between::Providers {
+        let assumed = providers::assumed(first, second);
+        if !assumed.is_empty() {
+            out += &format!(
+                "\nAssumed of {}, since the scenario does not say:\n",
+                providers::name(second)
+            );
+        }
+        for sentence in assumed {
+            for (n, line) in wrap(sentence, WIDTH - 2, "").iter().enumerate() {
+                out += &format!("{}{line}\n", if n == 0 { "- " } else { "  " });
+            }
+        }
     }
     out
 }

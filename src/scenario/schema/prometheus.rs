@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::SeriesKeys;
+use crate::scenario::model::PodDiscovery;
 use crate::scenario::units::Time;
 
 /// `[prometheus]`.
@@ -23,6 +25,10 @@ pub(in crate::scenario) struct PrometheusKeys {
     pub(in crate::scenario) query_latency: Option<Time>,
     /// Recording rules, besides those of PrometheusRule manifests. Rules of one interval are evaluated together, in this order, and see what those before them recorded.
     pub(in crate::scenario) rules: Vec<RuleKeys>,
+    /// How pods are found, which decides the labels of their series: `annotations` (default where a version has `metrics`) as the Prometheus of Flagger's chart does it, `pod-monitor` or `service-monitor` as the Prometheus Operator does, `none`.
+    pub(in crate::scenario) pod_discovery: Option<PodDiscovery>,
+    /// Series of your own, exported by pods or by a target beside them.
+    pub(in crate::scenario) series: Vec<SeriesKeys>,
 }
 
 /// `[[prometheus.rules]]`: a query whose answer becomes series.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use super::MetricsKeys;
 use super::shapes::{DistributionKeys, DistributionShape, constant_or_shape};
 use crate::scenario::units::{FineTime, Fraction, Time};
 
@@ -32,6 +33,8 @@ pub(in crate::scenario) struct VersionKeys {
     pub(in crate::scenario) image: Option<String>,
     /// Environment variables of the first container, over the manifest's. `FAIL_RATE` is the share of requests the workload fails on purpose.
     pub(in crate::scenario) env: BTreeMap<String, String>,
+    /// What its pods export of the requests they answer. Default: nothing.
+    pub(in crate::scenario) metrics: Option<MetricsKeys>,
     /// How long the image takes to pull, before anything else starts: a time, a distribution, or "fails" for an image that does not exist. A node pulls an image once. Default: it is there.
     pub(in crate::scenario) image_pull: Option<ImagePullKeys>,
     /// Until when every attempt to pull the image fails (a registry that is down, a tag that is pushed late); then it takes what `image_pull` says. Default: no attempt fails.

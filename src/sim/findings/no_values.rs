@@ -1,7 +1,7 @@
 //! Why a query found no values.
 
 use super::{Case, finding, load_tests};
-use crate::canary::Rules;
+use crate::canary::{Provider, Rules};
 use crate::engine::QuerySource;
 use crate::record::{Finding, QueryRecord};
 use crate::sim::routing::Entry;
@@ -13,6 +13,9 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
     let (at, query) = case.first_failed()?;
     if query.value.is_some_and(|value| !value.is_nan()) {
         return None;
+    }
+    if case.provider == Provider::GatewayApiV1 && query.text.contains("nginx_ingress_controller_") {
+        return left_behind(case, query);
     }
     if query.source == QuerySource::Builtin && series(query) == 0 {
         return builtin(case, query);
@@ -35,6 +38,19 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
         );
     }
     scrape_interval(case, at, query)
+}
+
+/// Under a Gateway a query for ingress-nginx' own series.
+fn left_behind(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {
+    let canary = &case.scenario.manifests.canary;
+    finding(
+        "asks-the-ingress-that-left",
+        format!(
+            "No values for {}, because it asks for series of ingress-nginx, and under gatewayapi:v1 no request passes it. Ask              the canary's pods: `http_request_duration_seconds` with              kubernetes_pod_name=~\"{}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\", as Flagger's builtin checks do, or take the templateRef \
+             out of an entry named request-success-rate or request-duration.",
+            query.metric, canary.spec.target_ref.name
+        ),
+    )
 }
 
 fn builtin(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {

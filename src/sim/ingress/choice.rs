@@ -84,13 +84,12 @@ pub struct Asked<'a> {
     pub bound: Option<Backend>,
 }
 
-/// The backend of a request. `toss` is a whole number from 1 to 100, drawn for it alone.
+/// The backend of a request. `by_weight` is where the coin that was tossed for it alone would send it.
 pub fn backend(
     rule: &Rule,
-    weight: u32,
     alternative_answers: bool,
     asked: Asked<'_>,
-    toss: u32,
+    by_weight: Backend,
 ) -> Backend {
     if asked.bound == Some(Backend::Main) || !alternative_answers {
         return Backend::Main;
@@ -99,9 +98,5 @@ pub fn backend(
         return Backend::Alternative;
     }
     rule.decides(asked.headers, asked.cookies)
-        .unwrap_or(if toss <= weight {
-            Backend::Alternative
-        } else {
-            Backend::Main
-        })
+        .unwrap_or(by_weight)
 }

@@ -56,7 +56,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub(super) fn new(groups: u8) -> Self {
+    pub(crate) fn new(groups: u8) -> Self {
         Counters {
             cells: vec![Cell::default(); cells(groups)],
         }
@@ -75,6 +75,31 @@ impl Counters {
             .zip(&self.cells)
             .filter(|(_, cell)| cell.requests > 0)
             .map(|((group, status), cell)| (group, status, cell))
+    }
+
+    /// Adds requests of one group and status, by bucket; `upstream` says whether a pod answered them.
+    pub(crate) fn credit(
+        &mut self,
+        group: Group,
+        status: Status,
+        buckets: &[u64; BUCKETS],
+        sum_ms: u64,
+        upstream: bool,
+    ) {
+        let cell = &mut self.cells[cell_of(group, status)];
+        let add = |histogram: &mut Histogram| {
+            let mut below = 0;
+            for (bucket, count) in histogram.buckets.iter_mut().zip(buckets) {
+                below += count;
+                *bucket += below;
+            }
+            histogram.sum_ms += sum_ms;
+        };
+        add(&mut cell.request_duration);
+        if upstream {
+            add(&mut cell.response_duration);
+        }
+        cell.requests = cell.request_duration.count();
     }
 
     pub(super) fn cell_mut(&mut self, cell: usize) -> &mut Cell {

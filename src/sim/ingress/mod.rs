@@ -24,7 +24,7 @@ pub(crate) use router::{Bound, Endpoint, Router, Sender};
 use std::collections::BTreeSet;
 
 use crate::scenario::{IngressController, LoadBalance, NextUpstream, Via};
-use crate::sim::clock::{MILLISECOND, Nanos};
+use crate::sim::clock::{MILLISECOND, Nanos, SECOND};
 use crate::time::Span;
 
 /// The ingress controller's settings.
@@ -50,6 +50,8 @@ pub struct IngressPlan {
     pub read_timeout: Option<Nanos>,
     /// Attempts in all, the first included (`proxy-next-upstream-tries`).
     pub tries: u32,
+    /// Whether requests for a backend without endpoints go to the main one, as under nginx, or are refused.
+    pub falls_back: bool,
     /// What is tried again (`proxy-next-upstream`).
     pub next_upstream: BTreeSet<NextUpstream>,
     /// How pods are chosen.
@@ -96,6 +98,29 @@ impl IngressPlan {
             affinity: Affinity::None,
             reloads: Vec::new(),
             batch_limit: None,
+            falls_back: true,
+        }
+    }
+
+    /// A Gateway in its place: one proxy, which counts nothing that a check asks for, waits as long as it takes and tries
+    /// nothing twice. Users enter as before.
+    pub fn behind_gateway(self) -> Self {
+        IngressPlan {
+            controllers: 1,
+            workers: 1,
+            flush_interval: SECOND,
+            records: false,
+            // As long as the kernel tries (`tcp_syn_retries`).
+            connect_timeout: 127 * SECOND,
+            read_timeout: None,
+            tries: 1,
+            next_upstream: BTreeSet::new(),
+            balance: LoadBalance::RoundRobin,
+            affinity: Affinity::None,
+            reloads: Vec::new(),
+            batch_limit: None,
+            falls_back: self.via == Via::Service,
+            ..self
         }
     }
 

@@ -126,6 +126,11 @@ impl Recorder {
         recorder
     }
 
+    /// How often a worker hands its records over, and a moment of each at which it does.
+    pub(crate) fn flushes(&self) -> (Nanos, Vec<Nanos>) {
+        (self.flush_interval, self.phases.clone())
+    }
+
     /// Whether every record reaches the exporter.
     pub(crate) fn loses_nothing(&self) -> bool {
         self.losses.is_none()

@@ -46,6 +46,14 @@ impl Recorders {
         recorder.forget(&record);
     }
 
+    /// How often a worker hands its records over, and a moment of each of them at which it does.
+    pub(crate) fn flushes(&self) -> (Nanos, Vec<Nanos>) {
+        let all: Vec<_> = self.each.iter().map(Recorder::flushes).collect();
+        let interval = all.first().map_or(0, |(interval, _)| *interval);
+        let phases = all.into_iter().flat_map(|(_, phases)| phases);
+        (interval, phases.collect())
+    }
+
     /// A controller's counters as a scrape at `at` sees them.
     pub(crate) fn scrape(&mut self, controller: usize, at: Nanos) -> &Counters {
         self.each[controller].scrape(at)

@@ -28,6 +28,7 @@ pub(crate) struct Router {
     endpoints: [Vec<Endpoint>; 2],
     starts: Stream,
     at_random: bool,
+    falls_back: bool,
     /// By worker: conditions of the canary Ingress; empty where nobody looks at them.
     rules: Vec<Rule>,
     balancer: Option<Balancer>,
@@ -52,10 +53,10 @@ pub(crate) struct Bound {
 /// An nginx worker.
 #[derive(Clone, Copy, Debug)]
 struct Worker {
-    /// The canary weight it knows.
-    weight: u32,
-    /// The weight it acts by: 0 while the alternative backend has no endpoints.
-    effective: u32,
+    /// The canary's share it knows: a request goes there if 32 bits of its draw are below.
+    share: u64,
+    /// The share it acts by: 0 while the alternative backend has no endpoints, if it falls back.
+    effective: u64,
     /// Whose turn it is, by backend.
     turn: [u32; 2],
 }
@@ -82,7 +83,7 @@ impl Endpoint {
 impl Router {
     pub(crate) fn new(plan: &IngressPlan, seed: RunSeed) -> Self {
         let worker = Worker {
-            weight: 0,
+            share: 0,
             effective: 0,
             turn: [0; 2],
         };
@@ -91,6 +92,7 @@ impl Router {
             endpoints: [Vec::new(), Vec::new()],
             starts: seed.stream(Purpose::Routing, ROUND_STARTS),
             at_random: plan.via == Via::Service,
+            falls_back: plan.falls_back,
             rules: Vec::new(),
             balancer: Balancer::new(plan.balance),
             affinity: plan.affinity,
@@ -101,8 +103,14 @@ impl Router {
         self.starts = seed.stream(Purpose::Routing, ROUND_STARTS);
     }
 
+    /// Gives a worker a weight in percent: a whole number from 1 to 100 must not exceed it.
     pub(crate) fn set_weight(&mut self, worker: u32, weight: u32) {
-        self.workers[worker as usize].weight = weight;
+        self.set_share(worker, (u64::from(weight) << 32).div_ceil(100));
+    }
+
+    /// Gives a worker a share: 2^32 is all.
+    pub(crate) fn set_share(&mut self, worker: u32, share: u64) {
+        self.workers[worker as usize].share = share;
         self.settle_weights();
     }
 
@@ -129,9 +137,50 @@ impl Router {
         }
     }
 
-    /// Whether nobody answers: without a main backend the alternative is not asked either (`get_balancer`).
+    /// Whether nobody answers: without a main backend the alternative is not asked either (`get_balancer`), where it falls
+    /// back.
     pub(crate) fn is_closed(&self) -> bool {
-        self.endpoints[Backend::Main as usize].is_empty()
+        let [main, alternative] = &self.endpoints;
+        main.is_empty() && (self.falls_back || alternative.is_empty())
+    }
+
+    /// Whether some requests may find nobody: without falling back, those for a backend that has no endpoints.
+    pub(crate) fn may_refuse(&self) -> bool {
+        let [main, alternative] = &self.endpoints;
+        let asked =
+            |worker: &Worker| main.is_empty() || alternative.is_empty() && worker.effective > 0;
+        !self.falls_back && self.workers.iter().any(asked)
+    }
+
+    /// The worker of a request with this routing draw, and its pod if there is one. As [`route`](Self::route).
+    fn route_one(&mut self, draw: u64) -> (u32, Option<Endpoint>) {
+        if self.at_random {
+            let mut endpoint = [Endpoint::NONE];
+            self.pick_at_random(&[draw], &mut endpoint);
+            return (0, Some(endpoint[0]));
+        }
+        self.balance_one(draw)
+    }
+
+    /// As [`route_one`](Self::route_one), of a request that passes the ingress whatever users do. Only while not
+    /// [closed](Self::is_closed).
+    pub(crate) fn balance_one(&mut self, draw: u64) -> (u32, Option<Endpoint>) {
+        let worker = self.worker(draw);
+        if self.endpoints[self.by_share(worker, draw) as usize].is_empty() {
+            return (worker, None);
+        }
+        let (mut workers, mut endpoints) = ([0], [Endpoint::NONE]);
+        self.balance(&[draw], &mut workers, &mut endpoints);
+        (workers[0], Some(endpoints[0]))
+    }
+
+    /// The backend that a worker's share sends a request to.
+    fn by_share(&self, worker: u32, draw: u64) -> Backend {
+        if (draw >> 32) < self.workers[worker as usize].effective {
+            Backend::Alternative
+        } else {
+            Backend::Main
+        }
     }
 
     /// The worker that gets a request with this routing draw.
@@ -163,7 +212,7 @@ impl Router {
         for ((draw, worker), endpoint) in draws.iter().zip(workers).zip(endpoints) {
             *worker = worker_of(*draw, count);
             let state = &mut states[*worker as usize];
-            let backend = usize::from(toss(*draw) <= state.effective);
+            let backend = usize::from((draw >> 32) < state.effective);
             let list = lists[backend];
             let turn = state.turn[backend];
             let next = turn + 1;
@@ -180,28 +229,35 @@ impl Router {
         }
     }
 
-    /// Worker and pod of one request that arrives at `now`. Only while not [closed](Self::is_closed).
+    /// By worker, the share of its requests that goes to the alternative backend.
+    pub(crate) fn alternative_shares(&self) -> Vec<f64> {
+        let share = |worker: &Worker| match self.at_random {
+            true => 0.0,
+            false => worker.effective as f64 / (1u64 << 32) as f64,
+        };
+        self.workers.iter().map(share).collect()
+    }
+
+    /// The pods of a backend.
+    pub(crate) fn endpoints(&self, backend: Backend) -> &[Endpoint] {
+        &self.endpoints[backend as usize]
+    }
+
+    /// Worker and pod of one request that arrives at `now`; no pod where its backend has none and does not fall back. Only
+    /// while not [closed](Self::is_closed).
     pub(crate) fn choose(
         &mut self,
         draw: u64,
         sender: Option<Sender<'_>>,
         now: Tick,
-    ) -> (u32, Endpoint) {
+    ) -> (u32, Option<Endpoint>) {
         let Some(Sender { class, cookie }) = sender.filter(|_| !self.at_random) else {
             if self.balancer.is_none() || self.at_random {
-                let (mut worker, mut endpoint) = ([0], [Endpoint::NONE]);
-                self.route(&[draw], &mut worker, &mut endpoint);
-                return (worker[0], endpoint[0]);
+                return self.route_one(draw);
             }
             let worker = self.worker(draw);
-            let canary = toss(draw) <= self.workers[worker as usize].effective;
-            let backend = if canary {
-                Backend::Alternative
-            } else {
-                Backend::Main
-            };
-            let endpoint = self.pick(worker, backend, None, draw, now);
-            return (worker, endpoint.expect("an open backend has a pod"));
+            let backend = self.by_share(worker, draw);
+            return (worker, self.pick(worker, backend, None, draw, now));
         };
         let worker = self.worker(draw);
         let cookie = cookie.filter(|_| self.affinity != Affinity::None);
@@ -209,14 +265,13 @@ impl Router {
         let plain = Rule::default();
         let chosen = backend(
             self.rules.get(worker as usize).unwrap_or(&plain),
-            self.workers[worker as usize].weight,
-            !self.endpoints[Backend::Alternative as usize].is_empty(),
+            !self.falls_back || !self.endpoints[Backend::Alternative as usize].is_empty(),
             Asked {
                 headers: &class.headers,
                 cookies: &class.cookies,
                 bound: bound.map(|bound| bound.backend),
             },
-            toss(draw),
+            self.by_share(worker, draw),
         );
         let known = bound
             .filter(|bound| bound.backend == chosen)
@@ -226,10 +281,9 @@ impl Router {
                     .find(|endpoint| endpoint.pod == bound.pod)
                     .copied()
             });
-        let endpoint = known
-            .or_else(|| self.pick(worker, chosen, None, draw, now))
-            .expect("an open backend has a pod");
-        if let Some(cookie) = cookie
+        let endpoint = known.or_else(|| self.pick(worker, chosen, None, draw, now));
+        if let Some(endpoint) = endpoint
+            && let Some(cookie) = cookie
             && !(self.affinity == Affinity::Legacy && chosen == Backend::Alternative)
         {
             *cookie = Some(Bound {
@@ -296,9 +350,9 @@ impl Router {
     }
 
     fn settle_weights(&mut self) {
-        let nobody = self.endpoints[Backend::Alternative as usize].is_empty();
+        let nobody = self.falls_back && self.endpoints[Backend::Alternative as usize].is_empty();
         for worker in &mut self.workers {
-            worker.effective = if nobody { 0 } else { worker.weight };
+            worker.effective = if nobody { 0 } else { worker.share };
         }
     }
 }
@@ -307,10 +361,4 @@ impl Router {
 #[inline(always)]
 fn worker_of(draw: u64, workers: u64) -> u32 {
     ((u64::from(draw as u32) * workers) >> 32) as u32
-}
-
-/// The coin of a routing draw: a whole number from 1 to 100.
-#[inline(always)]
-fn toss(draw: u64) -> u32 {
-    (((draw >> 32) * 100) >> 32) as u32 + 1
 }

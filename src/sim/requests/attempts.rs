@@ -337,6 +337,12 @@ impl RequestPath {
             attempt.service,
             attempt.fault,
         );
+        self.applications.count(
+            std::slice::from_ref(&attempt.endpoint),
+            &[failed],
+            &[attempt.at],
+            &[completion],
+        );
         self.expect(attempt, completion, failed);
     }
 

@@ -326,9 +326,8 @@ impl RequestPath {
             let found = match entry {
                 LoadEntry::Ingress { .. } if self.router.is_closed() => None,
                 LoadEntry::Ingress { .. } => {
-                    let (mut worker, mut endpoint) = ([0], [Endpoint::NONE]);
-                    self.router.balance(&[routing], &mut worker, &mut endpoint);
-                    Some((worker[0], endpoint[0]))
+                    let (worker, endpoint) = self.router.balance_one(routing);
+                    endpoint.map(|endpoint| (worker, endpoint))
                 }
                 LoadEntry::Service(number) => self.loads.pod(sent, number, routing).map(|pod| {
                     let endpoint = Endpoint {

@@ -49,8 +49,12 @@ impl RequestPath {
         client: Option<ClientIx>,
     ) {
         let (class, sender) = self.classes.of(routing);
-        if self.router.is_closed() {
-            let worker = self.router.worker(routing);
+        let (worker, endpoint) = if self.router.is_closed() {
+            (self.router.worker(routing), None)
+        } else {
+            self.router.choose(routing, sender, arrival)
+        };
+        let Some(endpoint) = endpoint else {
             let counted = self.classes.group(class, 0).filter(|_| self.counts_users);
             if let Some(group) = counted {
                 self.recorders
@@ -61,8 +65,7 @@ impl RequestPath {
                 clients.answered(client, arrival);
             }
             return;
-        }
-        let (worker, endpoint) = self.router.choose(routing, sender, arrival);
+        };
         self.begin(Attempt {
             arrival,
             at: arrival,

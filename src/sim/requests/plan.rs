@@ -2,6 +2,7 @@
 
 use super::{ClassPlan, ClientPlan};
 use crate::scenario::{IngressController, Traffic, Version};
+use crate::sim::aggregate::{Laws, laws};
 use crate::sim::clock::{MILLISECOND, Nanos};
 use crate::sim::ingress::{IngressPlan, ScrapeGrid};
 use crate::sim::service::ServicePlan;
@@ -32,6 +33,8 @@ pub struct PathPlan {
     pub clients: Option<ClientPlan>,
     /// Whether the ingress counts load tests, though it may not count users.
     pub counts_loads: bool,
+    /// How likely which answers are, where requests are not followed one by one but [counted](Self::aggregated).
+    pub(super) laws: Option<Laws>,
 }
 
 impl PathPlan {
@@ -54,6 +57,14 @@ impl PathPlan {
             classes: ClassPlan::default(),
             clients: traffic.clients.as_ref().map(ClientPlan::new),
             counts_loads: false,
+            laws: None,
         }
+    }
+
+    /// The same, its requests drawn as counts instead of one by one. For requests that neither wait nor are tried again.
+    pub(in crate::sim) fn aggregated(mut self) -> Self {
+        let (tables, versions) = self.service.tables();
+        self.laws = Some(laws(tables, &versions));
+        self
     }
 }

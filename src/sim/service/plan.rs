@@ -37,6 +37,12 @@ pub(super) struct ClassService {
 }
 
 impl ServicePlan {
+    /// By version: the table of requests that succeed, and of those that fail.
+    pub(crate) fn tables(&self) -> (&Tables, Vec<[TableIx; 2]>) {
+        let versions = self.versions.iter().map(|version| version.tables);
+        (&self.tables, versions.collect())
+    }
+
     /// Compiles versions; a pod names its version by its place here. `fault_times` are times to fail that pods can be
     /// given during the run.
     pub fn new<'a>(

@@ -253,6 +253,21 @@ impl Pods {
         pod.cpu_before_ns + (done as f64 * per_work) as u64
     }
 
+    /// A pod's version, the share of its requests that fail, and the CPU time that one of them costs in the mean.
+    pub(crate) fn in_the_mean(&self, pod: PodIx) -> (u32, f64, f64) {
+        let pod = self.get(pod);
+        let version = &self.plan.versions[pod.version as usize];
+        let failure = pod.fails_below as f64 / (1u64 << 63) as f64;
+        let mean = |table| self.plan.tables.mean(table);
+        let failing = match pod.tables {
+            [success, failed] if success == failed => version.mean_ns,
+            [_, failed] => mean(failed),
+        };
+        let work = (1.0 - failure) * version.mean_ns + failure * failing;
+        let cost = version.cpu_per_request_ns as f64 * work / version.mean_ns.max(1.0);
+        (pod.version, failure, cost)
+    }
+
     /// Worker slots that have work at `now`.
     pub(crate) fn busy(&self, pod: PodIx, now: Tick) -> u32 {
         self.slots.busy(self.get(pod).row, now)

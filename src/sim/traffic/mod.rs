@@ -35,6 +35,13 @@ impl ArrivalPlan {
     }
 }
 
+impl ArrivalPlan {
+    /// The rate over time.
+    pub(crate) fn profile(&self) -> &RateProfile {
+        &self.profile
+    }
+}
+
 /// Requests whose draws are made in one go.
 const BATCH: usize = 64;
 

@@ -58,6 +58,17 @@ impl RateProfile {
         self.segments.partition_point(|segment| segment.end <= at)
     }
 
+    /// Requests due in the mean from one moment to another.
+    pub(crate) fn load(&self, from: Tick, to: Tick) -> f64 {
+        let first = self.segment_at(from);
+        let overlapping = self.segments[first.min(self.segments.len())..]
+            .iter()
+            .take_while(|segment| segment.start < to);
+        overlapping
+            .map(|segment| segment.load(from.max(segment.start), to.min(segment.end)))
+            .sum()
+    }
+
     /// A segment by number; `None` after the last.
     #[inline(always)]
     pub(crate) fn segment(&self, number: usize) -> Option<&Segment> {
@@ -110,7 +121,52 @@ impl Segment {
         (self.rate_at(now) + self.slope * left / 2.0) * left
     }
 
+    /// Requests due in the mean between two moments of it.
+    fn load(&self, from: Tick, to: Tick) -> f64 {
+        let length = to.saturating_sub(from) as f64;
+        (self.rate_at(from) + self.slope * length / 2.0) * length
+    }
+
     fn rate_at(&self, now: Tick) -> f64 {
         self.rate + self.slope * (now - self.start) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+
+    #[test]
+    fn the_load_of_a_rate_that_is_on_and_off_is_that_of_its_parts() {
+        let point = |at, per_second| RatePoint {
+            at: Span::from_secs(at),
+            per_second,
+        };
+        // 100/s for ten seconds, nothing for five, a ramp to 40/s by the twenty-fifth.
+        let profile = RateProfile::new(&[
+            point(0, 100.0),
+            point(10, 100.0),
+            point(10, 0.0),
+            point(15, 0.0),
+            point(25, 40.0),
+        ]);
+        let at = |seconds: i64| tick(seconds * 1000 * MILLISECOND);
+        for (from, to, expected) in [
+            (-5, 0, 500.0),
+            (0, 10, 1000.0),
+            (5, 12, 500.0),
+            (10, 15, 0.0),
+            (15, 20, 50.0),
+            (9, 25, 300.0),
+            (20, 30, 350.0),
+            (7, 7, 0.0),
+        ] {
+            let load = profile.load(at(from), at(to));
+            assert!(
+                (load - expected).abs() < 1e-6,
+                "{from} to {to} s: {load}, not {expected}"
+            );
+        }
     }
 }
