@@ -7,6 +7,7 @@ mod fixture;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Parser;
 use rollcast::canary::Provider;
@@ -60,6 +61,26 @@ fn json_is_the_summary_and_nothing_else() {
     });
     let summary: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(summary["outcome"], "rolled-back");
+}
+
+#[test]
+fn an_expectation_that_fails_is_told_by_the_exit_code() {
+    for (outcome, format, code) in [
+        ("rolled-back", "text", 0),
+        ("promoted", "text", 1),
+        ("promoted", "json", 1),
+    ] {
+        let expected = |_: &Request| {
+            let expect = Expect {
+                outcome: Some(outcome.to_owned()),
+                ..Expect::default()
+            };
+            Ok(rollout(fixture::chaos30(), Some(expect)))
+        };
+        let args = simulate(&["s.toml", "--no-out", "--format", format]);
+        let found = run(&args, expected, Palette::Plain, &mut Vec::new()).unwrap();
+        assert_eq!(found, ExitCode::from(code), "{outcome} {format}");
+    }
 }
 
 #[test]

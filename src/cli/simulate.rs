@@ -15,7 +15,7 @@ use crate::report::text::{self, Palette};
 use crate::report::{json, providers, write};
 use crate::scenario::{self, Expect, LeftOut, Override, Scenario};
 use crate::sim;
-use crate::study::expectation::evaluate;
+use crate::study::expectation::{ExpectationResult, evaluate};
 use crate::tsdb::Storage;
 
 use super::manifests::{Given, ManifestArgs};
@@ -77,7 +77,7 @@ Examples:
   rollcast simulate scenarios/chaos30.toml --series
   rollcast simulate scenarios/healthy.toml --set traffic.rate=50/s --set versions.v2.env.FAIL_RATE=0.1
 
-Exits with 0 whatever the outcome, with 2 when the scenario cannot be run.";
+Exits with 0, with 1 when an expectation of the scenario failed, with 2 when it cannot be run.";
 
 /// A key of the scenario and the value it is to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +177,7 @@ pub fn run(
         None => Source::Manifests(Box::new(args.manifests.read(&mut std::io::stdin())?)),
     };
     let request = |rules| request(args, &source, rules);
+    let mut code = ExitCode::SUCCESS;
     let printed = if args.compare_rules {
         let flagger = rollout(&request(Some(Rules::Flagger)))?;
         let runbook = rollout(&request(Some(Rules::Runbook)))?;
@@ -198,10 +199,16 @@ pub fn run(
         compare(args, [&present, &other], [first, second], palette)?
     } else {
         let rollout = rollout(&request(args.rules.map(Rules::from)))?;
-        one(args, &source, &rollout, palette)?
+        let expect = rollout.expect.as_ref();
+        let results = expect.map(|expect| evaluate(expect, &rollout.record));
+        let results = results.unwrap_or_default();
+        if results.iter().any(|result| !result.met) {
+            code = ExitCode::from(1);
+        }
+        one(args, &source, &rollout, &results, palette)?
     };
     out.write_all(printed.as_bytes())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 fn request(args: &Simulate, source: &Source, rules: Option<Rules>) -> Request {
@@ -233,12 +240,17 @@ fn one(
     args: &Simulate,
     source: &Source,
     rollout: &Rollout,
+    expectations: &[ExpectationResult],
     palette: Palette,
 ) -> anyhow::Result<String> {
     let record = &rollout.record;
     let directory = directory(args, record);
     write_files(directory.as_deref(), || files_of(rollout))?;
     if args.format == Format::Json {
+        let failed: Vec<ExpectationResult> =
+            expectations.iter().filter(|e| !e.met).cloned().collect();
+        let told = text::expectations(&failed, Palette::Plain);
+        std::io::stderr().write_all(told.as_bytes())?;
         if let Source::Manifests(given) = source {
             // The summary's keys are a contract; what was assumed is told beside it.
             let mut told = std::io::stderr().lock();
@@ -256,11 +268,9 @@ fn one(
             text::render_first(record, given.assumed(), &unmodelled, palette)
         }
     };
-    if let Some(expect) = &rollout.expect {
-        let met = text::expectations(&evaluate(expect, record), palette);
-        if !met.is_empty() {
-            shown += &format!("\n{met}");
-        }
+    let met = text::expectations(expectations, palette);
+    if !met.is_empty() {
+        shown += &format!("\n{met}");
     }
     Ok(shown + &where_files_are(directory.as_deref()))
 }

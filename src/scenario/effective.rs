@@ -5,6 +5,7 @@ mod chaos;
 mod classes;
 mod distributions;
 mod events;
+mod expect;
 mod gateway;
 mod metrics;
 mod nodes;
@@ -19,8 +20,8 @@ use std::collections::BTreeSet;
 
 use super::assemble::Files;
 use super::model::{
-    Action, Attribution, ClusterTiming, Expect, Flagger, IngressController, Manifests, Prometheus,
-    Proxy, Run, Scenario, TrafficModel,
+    Action, Attribution, ClusterTiming, Flagger, IngressController, Manifests, Prometheus, Proxy,
+    Run, Scenario, TrafficModel,
 };
 use super::rules;
 use super::schema::{File, IngressKeys, PrometheusVersion};
@@ -74,7 +75,7 @@ pub(super) fn effective(
     let pipeline = reading.pipeline(&file)?;
     let mut events = reading.events(&file, &versions, horizon)?;
     let chaos = reading.chaos(&file, &versions, horizon)?;
-    let expect = reading.expect(&file)?;
+    let expect = reading.expect(&file, horizon)?;
     let mut manifests = manifests()?;
     reading.classes_fit(&traffic.classes, &versions, &manifests.ingresses)?;
     reading.edits(&mut events, &manifests)?;
@@ -405,33 +406,6 @@ impl Reading<'_> {
         Err(self
             .refuse(pointer, message)
             .help("there must be one at least"))
-    }
-
-    fn expect(&self, file: &File) -> Result<Option<Expect>, Diagnostic> {
-        let Some(keys) = &file.expect else {
-            return Ok(None);
-        };
-        if let (Some(Time(before)), Some(Time(by))) = (keys.not_before, keys.decided_by)
-            && before > by
-        {
-            return Err(self
-                .refuse(
-                    "/expect/not_before",
-                    format!(
-                        "`expect.not_before` is {}, after `expect.decided_by` at {}",
-                        shown(before),
-                        shown(by)
-                    ),
-                )
-                .help("no run can meet both"));
-        }
-        Ok(Some(Expect {
-            outcome: keys.outcome.map(|o| o.as_str().to_owned()),
-            decided_by: keys.decided_by.map(|t| t.0),
-            not_before: keys.not_before.map(|t| t.0),
-            max_failed_requests: keys.max_failed_requests,
-            max_p99: keys.max_p99.map(|t| t.0),
-        }))
     }
 }
 

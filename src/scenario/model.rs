@@ -1,10 +1,12 @@
 //! The effective scenario, as data. Times are [`Span`]s from the scenario's zero, service times whole nanoseconds,
 //! rates requests per second, ratios fractions.
 
+mod expect;
 mod faults;
 mod metrics;
 mod requests;
 
+pub use expect::{EventPattern, Expect, ProbabilityBound, Side, WeightAt};
 pub use faults::{Fault, FaultKind, Workload};
 pub use requests::{
     Behaviour, ClassBehaviour, Clients, LoadBalance, NextUpstream, Proxy, RequestClass, WarmUp,
@@ -69,7 +71,7 @@ pub struct Scenario {
     /// Faults that are put in, in order of their start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chaos: Vec<Fault>,
-    /// What `check` asserts.
+    /// What `simulate` and `check` hold the run against.
     pub expect: Option<Expect>,
     /// The user's objects.
     pub manifests: Manifests,
@@ -576,21 +578,6 @@ pub enum HookResult {
     Unreachable,
     /// No answer within the timeout.
     TimesOut,
-}
-
-/// `[expect]`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Expect {
-    /// How it ends: `promoted`, `rolled-back`, `promotion-failed`, `undecided`, `not-started`.
-    pub outcome: Option<String>,
-    /// Decided at this time or before.
-    pub decided_by: Option<Span>,
-    /// Not decided before this time.
-    pub not_before: Option<Span>,
-    /// At most so many failed requests reach users.
-    pub max_failed_requests: Option<u64>,
-    /// 99 % of requests are at most so slow.
-    pub max_p99: Option<Span>,
 }
 
 /// The user's objects.

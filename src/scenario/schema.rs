@@ -6,6 +6,7 @@
 mod chaos;
 mod cluster;
 mod events;
+mod expect;
 mod gateway;
 mod ingress;
 mod metrics;
@@ -20,6 +21,7 @@ mod webhooks;
 pub(super) use chaos::ChaosKeys;
 pub(super) use cluster::{ClusterKeys, NodeKeys};
 pub(super) use events::{ConfigKeys, EventKeys};
+pub(super) use expect::ExpectKeys;
 pub(super) use gateway::GatewayKeys;
 pub(super) use ingress::IngressKeys;
 pub(super) use metrics::{Exporter, MetricsKeys, SeriesKeys, SeriesType};
@@ -85,7 +87,7 @@ pub(super) struct File {
     pub(super) chaos: Vec<ChaosKeys>,
     /// How the Canary's webhooks answer, by the name each has there. What is not scripted answers 200 at once.
     pub(super) webhooks: BTreeMap<String, WebhookKeys>,
-    /// What the `check` command asserts.
+    /// What `simulate` and `check` hold the run against.
     pub(super) expect: Option<ExpectKeys>,
     /// Fields of the Canary, in its own spelling, laid over the manifest's: tables are merged, an element of a list is named by its `name` or its index, anything else is replaced. Without a Canary manifest this is the Canary. Among several Canaries `metadata.name` chooses.
     pub(super) canary: Option<Object>,
@@ -124,49 +126,4 @@ pub(super) struct FlaggerKeys {
     pub(super) mesh_provider: Option<Provider>,
     /// The controller's `-metrics-server`. Default: "http://prometheus:9090".
     pub(super) metrics_server: Option<String>,
-}
-
-/// `[expect]`: what the `check` command asserts.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct ExpectKeys {
-    /// How the run ends.
-    pub(super) outcome: Option<OutcomeName>,
-    /// Promotion or rollback is decided at this time or before.
-    pub(super) decided_by: Option<Time>,
-    /// Nothing is decided before this time.
-    pub(super) not_before: Option<Time>,
-    /// At most so many failed requests reach users.
-    pub(super) max_failed_requests: Option<u64>,
-    /// 99 % of the requests are at most so slow.
-    pub(super) max_p99: Option<Time>,
-}
-
-/// How a run can end.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum OutcomeName {
-    /// The new version serves everyone.
-    Promoted,
-    /// The old version serves everyone.
-    RolledBack,
-    /// The promotion itself failed.
-    PromotionFailed,
-    /// The horizon came first.
-    Undecided,
-    /// Nothing that Flagger reacts to happened.
-    NotStarted,
-}
-
-impl OutcomeName {
-    /// As it is written.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            OutcomeName::Promoted => "promoted",
-            OutcomeName::RolledBack => "rolled-back",
-            OutcomeName::PromotionFailed => "promotion-failed",
-            OutcomeName::Undecided => "undecided",
-            OutcomeName::NotStarted => "not-started",
-        }
-    }
 }

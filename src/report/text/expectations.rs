@@ -28,9 +28,17 @@ fn shown(result: &ExpectationResult) -> String {
     let ExpectationResult {
         expected, found, ..
     } = result;
-    if result.met {
-        format!("{key} {expected} ✓")
-    } else {
-        format!("{key} {expected} ✗ ({found})")
+    match (
+        result.met,
+        result.at.filter(|_| found_at_a_moment(result.key)),
+    ) {
+        (true, _) => format!("{key} {expected} ✓"),
+        (false, None) => format!("{key} {expected} ✗ ({found})"),
+        (false, Some(at)) => format!("{key} {expected} ✗ ({found} at {})", at.clock()),
     }
+}
+
+/// Whether a moment adds to what was found; the others' texts name it.
+fn found_at_a_moment(key: &str) -> bool {
+    key == "no_events"
 }
