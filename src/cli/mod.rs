@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 when all held, 1 when an expectation failed, 2 when it could not run (bad usage included).
 
+pub mod check;
+pub mod diff;
 pub mod explain;
 pub mod import;
 mod interrupt;
@@ -10,6 +12,8 @@ pub mod manifests;
 pub mod merge;
 pub mod predict;
 pub mod query;
+mod revision;
+mod scenario_files;
 mod schema;
 mod series;
 pub mod simulate;
@@ -42,6 +46,10 @@ pub enum Command {
     Predict(predict::Predict),
     /// Join the parts of a prediction that were made apart.
     Merge(merge::Merge),
+    /// Hold scenarios against what they expect and against a recorded baseline.
+    Check(check::Check),
+    /// Say what a change of scenarios or manifests makes of rollouts.
+    Diff(diff::Diff),
     /// Write a scenario down from manifests.
     Import(import::Import),
     /// Say what is wrong with Canaries before a rollout meets them.
@@ -113,6 +121,7 @@ const EXAMPLES: &str = "\
 Examples:
   rollcast simulate scenarios/chaos30.toml
   rollcast predict scenarios/chaos30.toml --runs 10000
+  rollcast check scenarios/
   rollcast query 'rate(nginx_ingress_controller_requests[1m])' --run output/chaos30 --at 1m";
 
 /// Runs what was asked for, on the standard streams.
@@ -123,6 +132,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
         Command::Predict(args) => predict::run(&args, palette, &mut out),
         Command::Merge(args) => merge::run(&args, palette, &mut out),
+        Command::Check(args) => check::run(&args, palette, &mut out),
+        Command::Diff(args) => diff::run(&args, palette, &mut out),
         Command::Import(args) => import::run(&args, &mut io::stdin(), &mut out),
         Command::Lint(args) => lint::run(&args, palette, &mut io::stdin(), &mut out),
         Command::Explain(args) => explain::run(&args, &mut out),

@@ -3,8 +3,10 @@
 //! Everything here is a plain function of a [`Record`](crate::record::Record); nothing is measured or decided again.
 //! [`mod@write`] alone touches the file system.
 
+pub mod check;
 pub mod checks;
 pub mod csv;
+pub mod diff;
 pub mod difference;
 pub mod explain;
 pub mod files;

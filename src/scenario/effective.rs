@@ -145,6 +145,7 @@ pub(super) fn effective(
         expect,
         manifests,
         assumptions: reading.assumptions,
+        text: text.clone(),
     })
 }
 

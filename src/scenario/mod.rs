@@ -5,6 +5,7 @@
 
 mod admission;
 mod assemble;
+pub mod configuration;
 mod crd;
 mod effective;
 mod glob;

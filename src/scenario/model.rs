@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::canary::{AlertProvider, Canary, CanarySpec, MetricTemplate, Provider, Rules};
+use crate::diagnostic::Node;
 use crate::k8s::manifest::Document;
 use crate::k8s::{
     ConfigMap, Deployment, HorizontalPodAutoscaler, HttpRoute, Ingress, Secret, Service,
@@ -77,6 +78,9 @@ pub struct Scenario {
     pub manifests: Manifests,
     /// What was assumed because nothing was said: one sentence each, naming the key that changes it.
     pub assumptions: Vec<String>,
+    /// The file as it was written, with what was set over it, for whoever points at a place in it.
+    #[serde(skip)]
+    pub text: Node,
 }
 
 /// `[run]`.
