@@ -7,6 +7,7 @@ mod cluster;
 mod drills;
 mod gateway;
 mod ingress;
+mod library;
 mod load_tests;
 mod metrics;
 mod pipeline;

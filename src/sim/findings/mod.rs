@@ -33,7 +33,7 @@ pub(super) struct Case<'a> {
 
 /// All findings of a run.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 20] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 21] = [
         outcome::not_started,
         pods::image_pull,
         pods::out_of_memory,
@@ -45,6 +45,7 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
         no_values::cause,
         outcome::promoted_unseen,
         traffic::diluted,
+        traffic::born_with_failures,
         traffic::too_few_requests,
         outcome::reverted,
         outcome::weights_not_routed,

@@ -100,22 +100,30 @@ pub(super) fn reverted(case: &Case<'_>) -> Option<Finding> {
         .finished_at
         .filter(|_| case.record.phase == Phase::Failed)?;
     let shift = shift(case);
-    let (at, version) = case
-        .scenario
-        .events
-        .iter()
-        .find_map(|event| match &event.action {
-            Action::Push(version) if Timestamp::ZERO + event.at - shift > finished => {
-                Some((event.at, version))
-            }
-            _ => None,
-        })?;
+    let pushes = case.scenario.events.iter();
+    let pushes = pushes.filter_map(|event| match &event.action {
+        Action::Push(version) => Some((Timestamp::ZERO + event.at - shift, version)),
+        _ => None,
+    });
+    let (at, version) = pushes.clone().find(|(at, _)| *at > finished)?;
+    let failed = pushes.filter(|(at, _)| *at <= finished).last();
+    if failed.is_some_and(|(_, failed)| failed == version) {
+        return finding(
+            "failed-version-again",
+            format!(
+                "{version} was pushed again at {} and the phase stays Failed: its pod template is the one that failed, and so to Flagger no \
+                 new revision (lastAppliedSpec). Users stay with the version before. To try it again change something in the pod template, \
+                 an annotation in spec.template.metadata or `kubectl rollout restart`.",
+                at.clock()
+            ),
+        );
+    }
     finding(
         "revert-is-no-revision",
         format!(
             "{version} was pushed at {} and the phase stays Failed: its pod template is the one promoted last, so to Flagger it is no \
              new revision (lastPromotedSpec). Users are served by the primary, which runs it already; the next real change starts a new analysis.",
-            (Timestamp::ZERO + at - shift).clock()
+            at.clock()
         ),
     )
 }

@@ -16,12 +16,12 @@ pub(super) fn diluted(case: &Case<'_>) -> Option<Finding> {
     let readings: Vec<Reading> = case
         .queries()
         // Percent, that is; what a mixed p99 hides is another matter.
-        .filter(|(_, query)| is_success_rate(query))
+        .filter(|(_, query)| is_success_rate(query) && !asks_canary_alone(query))
         .filter_map(|(at, query)| Reading::of(at, query))
         .collect();
     let masked: Vec<&Reading> = readings
         .iter()
-        .filter(|r| r.truth_fails() && (r.value - r.truth).abs() > 5.0)
+        .filter(|r| r.truth_fails() && r.masks())
         .collect();
     let first = masked.first()?;
     let passed: Vec<&&Reading> = masked.iter().filter(|r| r.passed).collect();
@@ -54,6 +54,33 @@ pub(super) fn diluted(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// Failures that no rate shows, because a series begins with them.
+pub(super) fn born_with_failures(case: &Case<'_>) -> Option<Finding> {
+    let missed = case.queries().find_map(|(at, query)| {
+        let reading = Reading::of(at, query).filter(|r| r.passed && r.truth_fails())?;
+        let series = query.selectors.iter().flat_map(|selector| &selector.series);
+        let failing = series.filter(|series| series.labels.contains("status=\"5"));
+        let ends = failing
+            .filter_map(|series| Some((series.samples.first()?.1, series.samples.last()?.1)));
+        let unseen = ends.clone().map(|(first, _)| first).reduce(f64::max)?;
+        let none_seen = ends.clone().all(|(first, last)| first == last);
+        (is_success_rate(query) && asks_canary_alone(query) && none_seen)
+            .then_some((reading, unseen))
+    });
+    let (reading, unseen) = missed?;
+    finding(
+        "born-with-failures",
+        format!(
+            "At {} the query read {:.2} while the canary's users got {:.2}: the series of that status began with {unseen} failures already \
+             counted, and rate() knows only what a series gains after its first sample. A fault that goes on is seen one scrape later; \
+             one that is over between two scrapes never. Scrape more often, or ask for counters that start at 0.",
+            reading.at.clock(),
+            reading.value,
+            reading.truth,
+        ),
+    )
+}
+
 /// One failing request is more than the bound allows.
 pub(super) fn too_few_requests(case: &Case<'_>) -> Option<Finding> {
     // Where nothing is counted at all, traffic is not what is missing.
@@ -73,7 +100,7 @@ pub(super) fn too_few_requests(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let canary_only =
-        case.scenario.ingress.attribution == Attribution::Canary || query.text.contains("canary!=");
+        case.scenario.ingress.attribution == Attribution::Canary || asks_canary_alone(query);
     let requests = if canary_only {
         counted.canary
     } else {
@@ -136,11 +163,22 @@ impl Reading {
         }
     }
 
+    /// The truth is another, by more than chance makes it.
+    fn masks(&self) -> bool {
+        let apart = (self.value - self.truth).abs();
+        apart > 5.0 || (self.passed && apart > 2.0)
+    }
+
     fn margin(&self) -> f64 {
         match self.bound {
             Bound::Min(bound) | Bound::Max(bound) => (bound - self.value).abs(),
         }
     }
+}
+
+/// The query keeps the primary's requests out by itself.
+fn asks_canary_alone(query: &QueryRecord) -> bool {
+    query.text.contains("canary!=")
 }
 
 fn is_success_rate(query: &QueryRecord) -> bool {
