@@ -23,7 +23,7 @@ use crate::study::monte_carlo::{self, Batch, Run, Threads};
 use crate::study::shard::{Part, SHARD_VERSION, Shard};
 use crate::time::Span;
 
-use super::simulate::{Assignment, assignment, default_directory, overrides, with_rules};
+use super::simulate::{Assignment, assignment, default_directory, overrides, read_patches, with_rules};
 use super::{Format, RulesArg, interrupt};
 
 /// Arguments of `predict`.
@@ -62,6 +62,9 @@ pub struct Predict {
     /// Set a key of the scenario: a TOML value, else a string. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<Assignment>,
+    /// A patch of the manifests' objects, as `simulate` takes it. May be repeated; --set comes after it.
+    #[arg(long = "patch", value_name = "FILE")]
+    pub patches: Vec<PathBuf>,
     /// A service level objective, as 99.9%: say how much of its error budget a run uses up.
     #[arg(long, value_name = "PERCENT", value_parser = objective)]
     pub slo: Option<u32>,
@@ -178,7 +181,8 @@ pub(super) fn print(
 
 fn load(args: &Predict) -> Result<Scenario, Diagnostic> {
     let set = with_rules(&args.set, args.rules.map(Rules::from));
-    let mut scenario = scenario::load(&args.scenario, &overrides(&set))?;
+    let patches = read_patches(&args.patches)?;
+    let mut scenario = scenario::load_patched(&args.scenario, &patches, &overrides(&set))?;
     scenario.run.seed = args.seed.unwrap_or(scenario.run.seed);
     Ok(scenario)
 }
@@ -318,6 +322,9 @@ fn command(args: &Predict) -> String {
     let mut command = format!("rollcast simulate {}", args.scenario.display());
     if let Some(rules) = args.rules {
         command += &format!(" --rules {}", Rules::from(rules).as_str());
+    }
+    for patch in &args.patches {
+        command += &format!(" --patch {}", patch.display());
     }
     for set in &args.set {
         command += &format!(" --set {}={}", set.key, set.value);
