@@ -8,11 +8,13 @@ mod interrupt;
 pub mod lint;
 pub mod manifests;
 pub mod merge;
+pub mod power;
 pub mod predict;
 pub mod query;
 mod schema;
 mod series;
 pub mod simulate;
+pub mod tune;
 pub mod verify;
 
 use std::io::{self, IsTerminal, Write};
@@ -42,6 +44,10 @@ pub enum Command {
     Predict(predict::Predict),
     /// Join the parts of a prediction that were made apart.
     Merge(merge::Merge),
+    /// Find settings of a Canary that would do better.
+    Tune(tune::Tune),
+    /// Say which failure rates an analysis can see, and where false rollbacks start.
+    Power(power::PowerArgs),
     /// Write a scenario down from manifests.
     Import(import::Import),
     /// Say what is wrong with Canaries before a rollout meets them.
@@ -123,6 +129,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(&args, simulate::rollout, palette, &mut out),
         Command::Predict(args) => predict::run(&args, palette, &mut out),
         Command::Merge(args) => merge::run(&args, palette, &mut out),
+        Command::Tune(args) => tune::run(&args, palette, &mut out),
+        Command::Power(args) => power::run(&args, palette, &mut out),
         Command::Import(args) => import::run(&args, &mut io::stdin(), &mut out),
         Command::Lint(args) => lint::run(&args, palette, &mut io::stdin(), &mut out),
         Command::Explain(args) => explain::run(&args, &mut out),

@@ -23,7 +23,9 @@ use crate::study::monte_carlo::{self, Batch, Run, Threads};
 use crate::study::shard::{Part, SHARD_VERSION, Shard};
 use crate::time::Span;
 
-use super::simulate::{Assignment, assignment, default_directory, overrides, read_patches, with_rules};
+use super::simulate::{
+    Assignment, assignment, default_directory, overrides, read_patches, with_rules,
+};
 use super::{Format, RulesArg, interrupt};
 
 /// Arguments of `predict`.
@@ -36,7 +38,7 @@ pub struct Predict {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub runs: u64,
     /// Run until every outcome's 95 % interval is at most this wide: 0.02 for 2 points of percent from end to end.
-    #[arg(long, value_name = "WIDTH", conflicts_with_all = ["runs", "shard"], value_parser = width)]
+    #[arg(long, value_name = "WIDTH", conflicts_with_all = ["runs", "shard"], value_parser = share)]
     pub until_width: Option<f64>,
     /// Threads; without it one a core. They change nothing but the time it takes.
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -353,14 +355,15 @@ fn bar(runs: Option<u64>) -> ProgressBar {
     }
 }
 
-fn width(text: &str) -> Result<f64, String> {
+/// A share that is neither nothing nor everything.
+pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(width) if width > 0.0 && width < 1.0 => Ok(width),
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
         _ => Err("a share between 0 and 1 is needed, as 0.02".to_owned()),
     }
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(super) fn threads(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(threads) if (1..=1024).contains(&threads) => Ok(threads),
         _ => Err("a number from 1 to 1024 is needed".to_owned()),

@@ -38,8 +38,9 @@ pub fn load_patched(
 /// The text of a patch file: manifests that say only what changes.
 pub fn patch(path: &Path) -> Result<Arc<SourceText>, Diagnostic> {
     read(path, MAX_FILE_BYTES).map_err(|why| {
-        Diagnostic::new(format!("the patch {why}"))
-            .help("give the path of a YAML file, such as the recommendation.yaml of `rollcast tune`")
+        Diagnostic::new(format!("the patch {why}")).help(
+            "give the path of a YAML file, such as the recommendation.yaml of `rollcast tune`",
+        )
     })
 }
 

@@ -3,5 +3,7 @@
 pub mod expectation;
 pub mod forecast;
 pub mod monte_carlo;
+pub mod power;
 pub mod shard;
 pub mod stats;
+pub mod tune;
