@@ -102,7 +102,7 @@ impl World {
     }
 
     /// Runs until the rollout has ended, or to the horizon, and says what came of it.
-    pub fn run_to_end(mut self) -> Brief {
+    pub fn run_to_end(&mut self) -> Brief {
         while !self.is_settled() && self.step() {}
         self.path.settle();
         let ending = self.recorder.ending();
@@ -116,6 +116,27 @@ impl World {
             lasted: self.now() - zero,
         }
     }
+}
+
+/// The runs of scenarios of one [key](Compiled::warm_up_key) under a seed, from one warm-up, in their order.
+pub fn briefs(of: &[&Compiled], seed: u64) -> Vec<Brief> {
+    let Some((last, others)) = of.split_last() else {
+        return Vec::new();
+    };
+    let mut warm = last.warmed_up(seed);
+    // Queries are compiled once: they are the same in all of these worlds, or have other texts.
+    let mut queries = std::mem::take(&mut warm.queries);
+    let mut runs: Vec<Brief> = Vec::with_capacity(of.len());
+    for other in others {
+        let mut world = warm.clone();
+        world.turn_into(other);
+        world.queries = queries;
+        runs.push(world.run_to_end());
+        queries = world.queries;
+    }
+    warm.queries = queries;
+    runs.push(warm.run_to_end());
+    runs
 }
 
 fn entries(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {

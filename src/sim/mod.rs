@@ -57,7 +57,7 @@ use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
 pub use compiled::Compiled;
-pub use fork::Brief;
+pub use fork::{Brief, briefs};
 pub use world::{World, interval, provider};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.

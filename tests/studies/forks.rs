@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rollcast::scenario::{self, Override, Scenario};
-use rollcast::sim::{Compiled, World};
+use rollcast::sim::{Compiled, World, briefs};
 
 fn load(name: &str, set: &[(&str, &str)]) -> Arc<Scenario> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.toml"));
@@ -66,7 +66,7 @@ fn releases_and_judgements_share_a_warm_up_and_nothing_else() {
             );
             let mut forked = from.warmed_up(seed);
             forked.turn_into(&other);
-            let brief = forked.clone().run_to_end();
+            let brief = briefs(&[&other, &from], seed)[0];
             let whole = other.simulate(seed);
             assert_eq!(
                 (brief.outcome, brief.decided_at, brief.finished_at),

@@ -336,7 +336,8 @@ fn mistakes_in_a_space_are_named_with_their_place_and_what_to_do() {
         let message = refusal(tune(&space, &["--no-out"]));
         assert!(message.contains(says), "{wrong}: {message}");
         assert!(message.contains("space.toml:"), "{wrong}: {message}");
-        assert!(message.contains("help"), "{wrong}: {message}");
+        let cure = message.contains("help") || message.contains("must be");
+        assert!(cure, "{wrong}: {message}");
         assert!(
             message.contains(line),
             "{wrong}: not at `{line}`: {message}"

@@ -96,7 +96,7 @@ fn finalist(tuned: &Tuned, number: usize) -> String {
     );
     if tuned.recommended == Some(number) {
         text += &format!(
-            "Recommended: it meets all targets, and of those that do it has the {}.",
+            "Recommended: it meets all targets, and of those that do it has the {}, differences below 5 % left aside.",
             prefer(tuned.prefer)
         );
     } else if tuned.targets.is_empty() {
@@ -109,7 +109,7 @@ fn finalist(tuned: &Tuned, number: usize) -> String {
         text += "Not recommended: it met all targets on the seeds that chose it, and not on fresh ones.";
     } else if let Some(other) = tuned.recommended {
         text += &format!(
-            "It meets all targets; candidate {other}, which does so too, has the {}.",
+            "It meets all targets; candidate {other}, which does so too, has the {}, differences below 5 % left aside.",
             prefer(tuned.prefer)
         );
     }

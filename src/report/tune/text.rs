@@ -199,7 +199,8 @@ fn recommended(tuned: &Tuned, number: usize, palette: Palette, out: &mut String)
     *out += &format!("{}\n", palette.bold(&head));
     *out += &paragraph(
         &format!(
-            "{}. Of the candidates whose intervals meet all targets it has the {}.",
+            "{}. Of the candidates whose intervals meet all targets it has the {}, \
+             differences below 5 % left aside.",
             settings(tuned, number),
             prefer(tuned.prefer)
         ),

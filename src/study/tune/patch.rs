@@ -59,8 +59,11 @@ pub fn patch(scenario: &Scenario, assigned: &[Assigned]) -> Result<Patch, Diagno
 impl Patch {
     /// The objects as YAML.
     pub fn to_yaml(&self) -> Result<String, serde_saphyr::ser::Error> {
-        let texts: Result<Vec<String>, _> =
-            self.objects.iter().map(serde_saphyr::to_string).collect();
+        // Long lines stay whole: folded, a query would be cut inside its braces.
+        let options = || serde_saphyr::ser_options! { folded_wrap_chars: 100_000 };
+        let texts = self.objects.iter();
+        let texts = texts.map(|object| serde_saphyr::to_string_with_options(object, options()));
+        let texts: Result<Vec<String>, _> = texts.collect();
         Ok(texts?.join("---\n"))
     }
 }

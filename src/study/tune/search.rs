@@ -20,6 +20,9 @@ const ATTEMPTS: usize = 3;
 /// Chances of one class, as shares of the best: within a class the preference decides.
 const CLASSES: [f64; 3] = [0.5, 0.1, 0.01];
 
+/// Up to this times the best, a preferred merit is as good as the best.
+const LIKE: f64 = 1.05;
+
 /// Runs candidates.
 pub trait Bench {
     /// Why it could not.
@@ -278,11 +281,9 @@ impl State<'_> {
             return Ok((None, Vec::new()));
         }
         let meets = |one: &usize| self.verdicts(*one).iter().all(|verdict| verdict.met);
-        let mut able: Vec<usize> = finalists.iter().copied().filter(meets).collect();
-        able.sort_by(|a, b| {
-            let [a, b] = [a, b].map(|one| score::preferred(question.prefer, &self.merits(*one)));
-            (a[0].total_cmp(&b[0])).then(a[1].total_cmp(&b[1]))
-        });
+        let able = finalists.iter().copied().filter(meets);
+        let able = able.map(|one| (score::preferred(question.prefer, &self.merits(one)), one));
+        let able = by_preference(able.collect());
         let runs = question.effort.confirm;
         if runs == 0 {
             return Ok((able.first().copied(), Vec::new()));
@@ -331,6 +332,26 @@ impl State<'_> {
     }
 }
 
+/// Candidates in the order in which they are preferred. What lies within [`LIKE`] of the best is as good, and the second
+/// merit decides: differences of that size are chance, or nobody's concern.
+fn by_preference(mut candidates: Vec<([f64; 2], usize)>) -> Vec<usize> {
+    let mut order = Vec::new();
+    candidates.sort_by_key(|(_, number)| *number);
+    while !candidates.is_empty() {
+        let best = candidates.iter().map(|(merits, _)| merits[0]);
+        let best = best.fold(f64::INFINITY, f64::min);
+        let like = |merits: &[f64; 2]| merits[0] <= best * LIKE;
+        let chosen = candidates
+            .iter()
+            .enumerate()
+            .filter(|(_, (merits, _))| like(merits))
+            .min_by(|(_, (a, _)), (_, (b, _))| a[1].total_cmp(&b[1]))
+            .map_or(0, |(at, _)| at);
+        order.push(candidates.remove(chosen).1);
+    }
+    order
+}
+
 fn verdicts(question: &Question<'_>, trials: &Trials) -> Vec<Verdict> {
     let targets = question.targets.iter();
     targets
@@ -343,4 +364,147 @@ fn evidence(question: &Question<'_>, trials: &Trials) -> Vec<super::Evidence> {
     releases
         .map(|runs| score::evidence(runs, question.objective))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Outcome, RequestTotals};
+    use crate::sim::Brief;
+    use crate::time::{Span, Timestamp};
+
+    /// Candidates that roll back with known probabilities, whatever is run of them counted.
+    struct Laws {
+        /// By candidate: of the good release, and of the bad one; seconds to the end.
+        of: Vec<(f64, f64, i64)>,
+        runs: u64,
+    }
+
+    impl Bench for Laws {
+        type Error = std::convert::Infallible;
+
+        fn trials(
+            &mut self,
+            _: Stage,
+            candidates: &[usize],
+            indices: Range<u64>,
+        ) -> Result<Vec<Trials>, Self::Error> {
+            self.runs += candidates.len() as u64 * (indices.end - indices.start) * 2;
+            let run = |share: f64, seconds: i64, index: u64| {
+                // A low-discrepancy sequence: shares come out as they are.
+                let draw = (index as f64 * 0.618_033_988_749_894_9).fract();
+                let outcome = if draw < share {
+                    Outcome::RolledBack
+                } else {
+                    Outcome::Promoted
+                };
+                Brief {
+                    outcome,
+                    decided_at: Some(Timestamp::from_secs(seconds)),
+                    finished_at: Some(Timestamp::from_secs(seconds)),
+                    requests: RequestTotals {
+                        total: 10_000,
+                        failed: seconds as u64,
+                        ..RequestTotals::default()
+                    },
+                    lasted: Span::from_secs(seconds),
+                }
+            };
+            let of = |candidate: &usize| {
+                let (good, bad, seconds) = self.of[*candidate];
+                let runs = |share: f64| {
+                    let indices = indices.clone();
+                    indices.map(|index| run(share, seconds, index)).collect()
+                };
+                vec![runs(good), runs(bad)]
+            };
+            Ok(candidates.iter().map(of).collect())
+        }
+    }
+
+    fn found(of: Vec<(f64, f64, i64)>) -> (Found, u64) {
+        let settings = vec![Vec::new(); of.len()];
+        let levels: Vec<Vec<usize>> = (0..of.len()).map(|one| vec![one % 3]).collect();
+        let question = Question {
+            kinds: &[Kind::Good, Kind::Bad],
+            targets: &[
+                Target::FalseRollback {
+                    release: 0,
+                    most: 0.01,
+                },
+                Target::MissedRegression {
+                    release: 1,
+                    most: 0.05,
+                },
+            ],
+            prefer: Prefer::FailedRequests,
+            objective: Objective {
+                failures_per_million: 1000,
+                period: Span::from_secs(1000),
+            },
+            effort: Effort {
+                first_runs: 20,
+                runs: 2000,
+                finalists: 4,
+                confirm: 2000,
+            },
+            settings: &settings,
+            levels: &levels,
+            knobs: &["a".to_owned()],
+            one_stage: true,
+            first_seed: 1,
+        };
+        let mut laws = Laws { of, runs: 0 };
+        let Ok(found) = search(&question, &mut laws);
+        (found, laws.runs)
+    }
+
+    #[test]
+    fn the_best_of_many_is_found_at_a_fraction_of_the_runs() {
+        // Number 0 false alarms; of the others, one in ten is sound, and number 37 the fastest of these.
+        let mut of: Vec<(f64, f64, i64)> = (0..=60)
+            .map(|one| match one % 10 {
+                7 => (0.002, 0.99, 300 + one),
+                3 => (0.001, 0.6, 100),
+                _ => (0.3, 1.0, 60 + one),
+            })
+            .collect();
+        of[37].2 = 200;
+        let (found, runs) = found(of);
+        assert_eq!(found.recommended, Some(37));
+        assert!(found.front.contains(&37));
+        assert!(found.confirmations[0].holds());
+        // 61 candidates with 2,000 runs on two releases would be 244,000.
+        assert!(runs < 40_000, "{runs}");
+        for (number, candidate) in found.candidates.iter().enumerate().skip(1) {
+            let right = match number % 10 {
+                7 => candidate.is_finalist() || matches!(candidate.fate, Fate::Outranked { .. }),
+                _ => matches!(candidate.fate, Fate::Hopeless { round: 1, .. }),
+            };
+            assert!(right, "{number}: {:?}", candidate.fate);
+        }
+    }
+
+    #[test]
+    fn a_difference_of_nothing_does_not_decide() {
+        let candidates = vec![
+            ([103.0, 900.0], 1),
+            ([105.0, 300.0], 2),
+            ([100.0, 600.0], 3),
+        ];
+        assert_eq!(by_preference(candidates), [2, 3, 1]);
+        assert_eq!(
+            by_preference(vec![([0.0, 2.0], 1), ([0.0, 1.0], 2)]),
+            [2, 1]
+        );
+    }
+
+    #[test]
+    fn where_nothing_can_meet_the_targets_the_nearest_are_still_run() {
+        let (found, _) = found(vec![(0.3, 0.5, 60); 20]);
+        assert_eq!(found.recommended, None);
+        let finalists = found.candidates.iter().filter(|one| one.is_finalist());
+        assert_eq!(finalists.count(), 3);
+        assert!(found.confirmations.is_empty());
+    }
 }

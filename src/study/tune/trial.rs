@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::sim::{Brief, Compiled};
+use crate::sim::{Brief, Compiled, briefs};
 use crate::study::monte_carlo::Threads;
 
 /// Arms that one thread takes from a warm-up at a time: many enough to be worth it, few enough to share out.
@@ -67,7 +67,8 @@ impl Crew<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            let runs = together(arms, group, first_seed.wrapping_add(*index));
+            let of: Vec<&Compiled> = group.iter().map(|arm| &arms[*arm].compiled).collect();
+            let runs = briefs(&of, first_seed.wrapping_add(*index));
             (self.done)(group.len() as u64);
             Some(runs)
         };
@@ -82,22 +83,4 @@ impl Crew<'_> {
         }
         Some(runs)
     }
-}
-
-/// One run of each of these arms, from one warm-up.
-fn together(arms: &[&Arm], group: &[usize], seed: u64) -> Vec<Brief> {
-    let Some((last, others)) = group.split_last() else {
-        return Vec::new();
-    };
-    let warm = arms[*last].compiled.warmed_up(seed);
-    let mut runs: Vec<Brief> = others
-        .iter()
-        .map(|arm| {
-            let mut world = warm.clone();
-            world.turn_into(&arms[*arm].compiled);
-            world.run_to_end()
-        })
-        .collect();
-    runs.push(warm.run_to_end());
-    runs
 }

@@ -96,7 +96,7 @@ fn map(
             canvas
                 .root
                 .draw(&Rectangle::new(corners, shade(share).filled()))?;
-            let ink = if share > 0.35 { WHITE } else { INK };
+            let ink = if share > 0.3 { WHITE } else { INK };
             let size = (width / 4).min(height / 2).clamp(10, TEXT);
             let place = (x + width / 2 - 1, bottom - height / 2);
             canvas.text(&percent(share), place, letters(size, ink, HPos::Center))?;
