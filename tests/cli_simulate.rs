@@ -132,6 +132,7 @@ fn comparing_rules_asks_for_both_readings_and_keeps_the_files_of_each() {
     assert_eq!(names(dir.path()), ["flagger", "runbook"]);
     assert_eq!(names(&dir.path().join("runbook")).len(), 6);
     let expected = ["flagger", "runbook"].map(|rules| Request {
+        patches: Vec::new(),
         source: Source::Scenario(PathBuf::from("s.toml")),
         set: vec![set("a.b", "c=d"), set("rules", rules)],
         seed: Some(7),

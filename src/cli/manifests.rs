@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::simulate::{Assignment, assignment};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, SourceText};
-use crate::scenario::{self, Files, Found, Imported, Override, Scenario, Wishes, assemble};
+use crate::scenario::{self, Files, Found, Imported, Override, Scenario, Wishes, assemble_patched};
 
 /// Manifests, and what is wanted besides what they say.
 #[derive(Debug, Args)]
@@ -101,8 +101,17 @@ impl Given {
 
     /// Reads the scenario, with `overrides` laid over it.
     pub fn scenario(&self, overrides: &[Override]) -> Result<Scenario, Diagnostic> {
+        self.patched(&[], overrides)
+    }
+
+    /// The same, with patches of its objects laid over it before the overrides are.
+    pub fn patched(
+        &self,
+        patches: &[Arc<SourceText>],
+        overrides: &[Override],
+    ) -> Result<Scenario, Diagnostic> {
         let source = SourceText::new("scenario made of -f", &*self.imported.text);
-        assemble(&self.imported.name, &source, overrides, self)
+        assemble_patched(&self.imported.name, &source, patches, overrides, self)
     }
 
     /// What was made up for it.

@@ -10,6 +10,7 @@ mod interrupt;
 pub mod lint;
 pub mod manifests;
 pub mod merge;
+pub mod power;
 pub mod predict;
 pub mod query;
 mod revision;
@@ -17,6 +18,7 @@ mod scenario_files;
 mod schema;
 mod series;
 pub mod simulate;
+pub mod tune;
 pub mod verify;
 
 use std::io::{self, IsTerminal, Write};
@@ -50,6 +52,10 @@ pub enum Command {
     Check(check::Check),
     /// Say what a change of scenarios or manifests makes of rollouts.
     Diff(diff::Diff),
+    /// Find settings of a Canary that would do better.
+    Tune(tune::Tune),
+    /// Say which failure rates an analysis can see, and where false rollbacks start.
+    Power(power::PowerArgs),
     /// Write a scenario down from manifests.
     Import(import::Import),
     /// Say what is wrong with Canaries before a rollout meets them.
@@ -134,6 +140,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Merge(args) => merge::run(&args, palette, &mut out),
         Command::Check(args) => check::run(&args, palette, &mut out),
         Command::Diff(args) => diff::run(&args, palette, &mut out),
+        Command::Tune(args) => tune::run(&args, palette, &mut out),
+        Command::Power(args) => power::run(&args, palette, &mut out),
         Command::Import(args) => import::run(&args, &mut io::stdin(), &mut out),
         Command::Lint(args) => lint::run(&args, palette, &mut io::stdin(), &mut out),
         Command::Explain(args) => explain::run(&args, &mut out),

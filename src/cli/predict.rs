@@ -23,7 +23,9 @@ use crate::study::monte_carlo::{self, Batch, Run, Threads};
 use crate::study::shard::{Part, SHARD_VERSION, Shard};
 use crate::time::Span;
 
-use super::simulate::{Assignment, assignment, default_directory, overrides, with_rules};
+use super::simulate::{
+    Assignment, assignment, default_directory, overrides, read_patches, with_rules,
+};
 use super::{Format, RulesArg, interrupt};
 
 /// Arguments of `predict`.
@@ -36,7 +38,7 @@ pub struct Predict {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub runs: u64,
     /// Run until every outcome's 95 % interval is at most this wide: 0.02 for 2 points of percent from end to end.
-    #[arg(long, value_name = "WIDTH", conflicts_with_all = ["runs", "shard"], value_parser = width)]
+    #[arg(long, value_name = "WIDTH", conflicts_with_all = ["runs", "shard"], value_parser = share)]
     pub until_width: Option<f64>,
     /// Threads; without it one a core. They change nothing but the time it takes.
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -62,6 +64,9 @@ pub struct Predict {
     /// Set a key of the scenario: a TOML value, else a string. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<Assignment>,
+    /// A patch of the manifests' objects, as `simulate` takes it. May be repeated; --set comes after it.
+    #[arg(long = "patch", value_name = "FILE")]
+    pub patches: Vec<PathBuf>,
     /// A service level objective, as 99.9%: say how much of its error budget a run uses up.
     #[arg(long, value_name = "PERCENT", value_parser = objective)]
     pub slo: Option<u32>,
@@ -178,7 +183,8 @@ pub(super) fn print(
 
 fn load(args: &Predict) -> Result<Scenario, Diagnostic> {
     let set = with_rules(&args.set, args.rules.map(Rules::from));
-    let mut scenario = scenario::load(&args.scenario, &overrides(&set))?;
+    let patches = read_patches(&args.patches)?;
+    let mut scenario = scenario::load_patched(&args.scenario, &patches, &overrides(&set))?;
     scenario.run.seed = args.seed.unwrap_or(scenario.run.seed);
     Ok(scenario)
 }
@@ -319,6 +325,9 @@ fn command(args: &Predict) -> String {
     if let Some(rules) = args.rules {
         command += &format!(" --rules {}", Rules::from(rules).as_str());
     }
+    for patch in &args.patches {
+        command += &format!(" --patch {}", patch.display());
+    }
     for set in &args.set {
         command += &format!(" --set {}={}", set.key, set.value);
     }
@@ -346,9 +355,10 @@ fn bar(runs: Option<u64>) -> ProgressBar {
     }
 }
 
-fn width(text: &str) -> Result<f64, String> {
+/// A share that is neither nothing nor everything.
+pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(width) if width > 0.0 && width < 1.0 => Ok(width),
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
         _ => Err("a share between 0 and 1 is needed, as 0.02".to_owned()),
     }
 }

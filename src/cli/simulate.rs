@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 
 use crate::canary::{Provider, Rules};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, SourceText};
 use crate::record::Record;
 use crate::report::files::{self, File};
 use crate::report::text::{self, Palette};
@@ -64,6 +65,10 @@ pub struct Simulate {
     /// Set a key of the scenario: a TOML value, else a string. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<Assignment>,
+    /// A patch of the manifests' objects, as for `kubectl patch --type merge`: what changes, each with its kind and name.
+    /// May be repeated; --set comes after it.
+    #[arg(long = "patch", value_name = "FILE")]
+    pub patches: Vec<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -75,6 +80,7 @@ Examples:
   rollcast simulate scenarios/chaos30.toml --compare-rules
   rollcast simulate scenarios/chaos30.toml --compare-provider gatewayapi:v1
   rollcast simulate scenarios/chaos30.toml --series
+  rollcast simulate scenarios/chaos30.toml --patch output/chaos30/recommendation.yaml
   rollcast simulate scenarios/healthy.toml --set traffic.rate=50/s --set versions.v2.env.FAIL_RATE=0.1
 
 Exits with 0, with 1 when an expectation of the scenario failed, with 2 when it cannot be run.";
@@ -93,6 +99,8 @@ pub struct Assignment {
 pub struct Request {
     /// What is simulated.
     pub source: Source,
+    /// Files of patches of its objects.
+    pub patches: Vec<PathBuf>,
     /// Values set over it, in order.
     pub set: Vec<Assignment>,
     /// The seed, where it is not the scenario's own. Not among `set`: TOML's whole numbers end at half of what a seed can be.
@@ -126,9 +134,10 @@ pub struct Rollout {
 /// Loads a scenario and simulates it.
 pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
     let overrides = overrides(&request.set);
+    let patches = read_patches(&request.patches)?;
     let mut scenario = match &request.source {
-        Source::Scenario(path) => scenario::load(path, &overrides)?,
-        Source::Manifests(given) => given.scenario(&overrides)?,
+        Source::Scenario(path) => scenario::load_patched(path, &patches, &overrides)?,
+        Source::Manifests(given) => given.patched(&patches, &overrides)?,
     };
     scenario.run.seed = request.seed.unwrap_or(scenario.run.seed);
     let (record, series) = if request.series {
@@ -143,6 +152,11 @@ pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
         expect: scenario.expect,
         series,
     })
+}
+
+/// The texts of patch files.
+pub(super) fn read_patches(paths: &[PathBuf]) -> Result<Vec<Arc<SourceText>>, Diagnostic> {
+    paths.iter().map(|path| scenario::patch(path)).collect()
 }
 
 /// Assignments, and the rules, where they were asked for, as the last of them.
@@ -214,6 +228,7 @@ pub fn run(
 fn request(args: &Simulate, source: &Source, rules: Option<Rules>) -> Request {
     Request {
         source: source.clone(),
+        patches: args.patches.clone(),
         set: with_rules(&args.set, rules),
         seed: args.seed,
         series: args.series,

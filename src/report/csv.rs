@@ -118,10 +118,11 @@ pub fn traffic(record: &Record) -> csv::Result<Vec<u8>> {
     table(header, rows)
 }
 
-pub(super) fn table<const N: usize>(
-    header: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> csv::Result<Vec<u8>> {
+pub(super) fn table<H, R>(header: H, rows: impl Iterator<Item = R>) -> csv::Result<Vec<u8>>
+where
+    H: IntoIterator<Item: AsRef<[u8]>>,
+    R: IntoIterator<Item = String>,
+{
     let mut writer = Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
@@ -145,7 +146,7 @@ pub(super) fn seconds(at: Timestamp) -> String {
     (at.as_millis() as f64 / 1000.0).to_string()
 }
 
-fn number(v: f64) -> String {
+pub(super) fn number(v: f64) -> String {
     if v.is_nan() {
         "NaN".to_owned()
     } else if v.is_infinite() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::effective::effective;
 use super::model::Scenario;
 use super::text::{self, Override};
-use super::{objects, schema};
+use super::{objects, patch, schema};
 use crate::diagnostic::{Diagnostic, Node, SourceText};
 use crate::k8s::manifest::{self, Document};
 
@@ -27,14 +27,40 @@ pub fn assemble(
     overrides: &[Override],
     files: &dyn Files,
 ) -> Result<Scenario, Diagnostic> {
-    let mut text = text::parse(source)?;
+    assemble_patched(name, source, &[], overrides, files)
+}
+
+/// The same, with patches of its objects laid over it before the overrides are.
+///
+/// # Errors
+/// Besides those of [`assemble`]: a patch of an object that the scenario does not have.
+pub fn assemble_patched(
+    name: &str,
+    source: &Arc<SourceText>,
+    patches: &[Arc<SourceText>],
+    overrides: &[Override],
+    files: &dyn Files,
+) -> Result<Scenario, Diagnostic> {
+    let written = text::parse(source)?;
+    let mut text = written.clone();
+    let mut changes = Vec::new();
+    for patch in patches {
+        changes.extend(patch::read(patch)?);
+    }
+    for change in &changes {
+        patch::lay(&mut text, change)?;
+    }
     for change in overrides {
         text::set(&mut text, change)?;
     }
     let file: schema::File = text.read()?;
     let patterns = file.manifests.clone();
     effective(&text, file, name, files, || {
-        objects::join(&text, documents(&text, &patterns, files)?)
+        let documents = documents(&text, &patterns, files)?;
+        for change in &changes {
+            patch::known(&written, &documents, change)?;
+        }
+        objects::join(&text, documents)
     })
 }
 

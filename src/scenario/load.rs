@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::assemble::{Files, assemble};
+use super::assemble::{Files, assemble_patched};
 use super::glob;
 use super::model::Scenario;
 use super::text::Override;
@@ -18,12 +18,35 @@ const MAX_SCENARIO_BYTES: usize = 1024 * 1024;
 ///
 /// The first mistake found, in the scenario or in a manifest, is the error; it names the key and its place.
 pub fn load(path: &Path, overrides: &[Override]) -> Result<Scenario, Diagnostic> {
+    load_patched(path, &[], overrides)
+}
+
+/// The same, with patches of its objects laid over it before the overrides are.
+pub fn load_patched(
+    path: &Path,
+    patches: &[Arc<SourceText>],
+    overrides: &[Override],
+) -> Result<Scenario, Diagnostic> {
     let source = read(path, MAX_SCENARIO_BYTES).map_err(|why| {
         Diagnostic::new(format!("the scenario {why}"))
             .help("give the path of a scenario file, such as scenarios/chaos30.toml")
     })?;
     let folder = Folder(path.parent().unwrap_or(Path::new("")));
-    assemble(&name(path), &source, overrides, &folder)
+    assemble_patched(&name(path), &source, patches, overrides, &folder)
+}
+
+/// The text of a patch file: manifests that say only what changes.
+pub fn patch(path: &Path) -> Result<Arc<SourceText>, Diagnostic> {
+    read(path, MAX_FILE_BYTES).map_err(|why| {
+        Diagnostic::new(format!("the patch {why}")).help(
+            "give the path of a YAML file, such as the recommendation.yaml of `rollcast tune`",
+        )
+    })
+}
+
+/// The text of a TOML file that goes with a scenario, called `what` in messages.
+pub fn toml(path: &Path, what: &str) -> Result<Arc<SourceText>, Diagnostic> {
+    read(path, MAX_SCENARIO_BYTES).map_err(|why| Diagnostic::new(format!("the {what} {why}")))
 }
 
 /// Most files of a folder of manifests.

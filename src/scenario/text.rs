@@ -17,8 +17,8 @@ pub struct Override {
     pub value: String,
 }
 
-/// Reads a scenario's text.
-pub(super) fn parse(source: &Arc<SourceText>) -> Result<Node, Diagnostic> {
+/// Reads a text of TOML, a scenario or another file of the user's, into a tree with places.
+pub fn parse(source: &Arc<SourceText>) -> Result<Node, Diagnostic> {
     match DeTable::parse(&source.text) {
         Ok(table) => {
             let at = At { source, shift: 0 };

@@ -21,6 +21,7 @@ mod exporter;
 mod faults;
 mod findings;
 mod finish;
+mod fork;
 mod gateway;
 pub mod hpa;
 pub mod ingress;
@@ -56,6 +57,7 @@ use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
 pub use compiled::Compiled;
+pub use fork::{Brief, briefs};
 pub use world::{World, interval, provider};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.

@@ -62,7 +62,31 @@ pub(super) struct Recording {
     pub(super) states: Vec<State>,
 }
 
+/// How the first rollout ended, as far as it has; times on the scenario's clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    pub(super) detected_at: Option<Timestamp>,
+    pub(super) decided_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) outcome: Outcome,
+}
+
 impl Recorder {
+    /// How it ended, if it were over now.
+    pub(super) fn ending(&self) -> Ending {
+        let undecided = if self.detected_at.is_some() {
+            Outcome::Undecided
+        } else {
+            Outcome::NotStarted
+        };
+        Ending {
+            detected_at: self.detected_at,
+            decided_at: self.decided_at,
+            finished_at: self.finished_at,
+            outcome: self.outcome.unwrap_or(undecided),
+        }
+    }
+
     /// When the new revision was detected.
     pub(super) fn detected_at(&self) -> Option<Timestamp> {
         self.detected_at
@@ -166,11 +190,7 @@ impl Recorder {
                 .iter_mut()
                 .for_each(|check| check.at = since(check.at));
         }
-        let undecided = if self.detected_at.is_some() {
-            Outcome::Undecided
-        } else {
-            Outcome::NotStarted
-        };
+        let outcome = self.ending().outcome;
         Recording {
             zero,
             ticks: self.ticks,
@@ -178,7 +198,7 @@ impl Recorder {
             timeline: self.rows,
             decided_at: self.decided_at.map(since),
             finished_at: self.finished_at.map(since),
-            outcome: self.outcome.unwrap_or(undecided),
+            outcome,
             states: self.states,
         }
     }

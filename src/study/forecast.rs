@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::canary::{Provider, Rules};
-use crate::record::Outcome;
+use crate::record::{Outcome, RequestTotals};
 use crate::time::{Span, Timestamp};
 
 use super::monte_carlo::Run;
@@ -172,14 +172,19 @@ pub struct Objective {
 /// Share of the error budget that a run used up: its failed requests, of those that the objective allows in its period at
 /// the run's mean rate. `None` without requests.
 pub fn budget(run: &Run, objective: Objective) -> Option<f64> {
-    let lasted = run.lasted.as_secs_f64();
-    if run.requests.total == 0 || lasted <= 0.0 {
+    budget_of(run.requests, run.lasted, objective)
+}
+
+/// The same of requests that came within a time.
+pub fn budget_of(requests: RequestTotals, lasted: Span, objective: Objective) -> Option<f64> {
+    let lasted = lasted.as_secs_f64();
+    if requests.total == 0 || lasted <= 0.0 {
         return None;
     }
-    let rate = run.requests.total as f64 / lasted;
+    let rate = requests.total as f64 / lasted;
     let share = f64::from(objective.failures_per_million) / 1e6;
     let allowed = share * rate * objective.period.as_secs_f64();
-    Some(run.requests.failed as f64 / allowed)
+    Some(requests.failed as f64 / allowed)
 }
 
 /// A run worth a second look.

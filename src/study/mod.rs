@@ -8,6 +8,8 @@ pub mod expectation;
 pub mod forecast;
 pub mod monte_carlo;
 pub mod sample;
+pub mod power;
 pub mod shard;
 pub mod shift;
 pub mod stats;
+pub mod tune;

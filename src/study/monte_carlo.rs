@@ -97,6 +97,11 @@ impl Threads {
             .build()?;
         Ok(Threads(pool))
     }
+
+    /// Does something whose parallel parts run on these threads.
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.0.install(work)
+    }
 }
 
 /// Threads could not be started.

@@ -147,6 +147,8 @@ fn the_committed_schemas_are_those_of_the_types() {
         "forecast.schema.json",
         &rollcast::report::forecast::json::schema(),
     );
+    is_committed("tune.schema.json", &rollcast::report::tune::schema());
+    is_committed("power.schema.json", &rollcast::report::power::schema());
 }
 
 /// The schemas cannot drift from what is written: every key is known to them, and all they require is there.

@@ -9,10 +9,13 @@ mod canvas;
 pub mod decided;
 pub mod fan;
 mod forecast;
+mod frame;
 pub mod outcomes;
+pub mod power;
 mod series;
 mod theme;
 pub mod timeline;
+pub mod tune;
 
 use thiserror::Error;
 

@@ -29,6 +29,14 @@ pub(in crate::report) fn paragraph(text: &str, width: usize) -> String {
         .collect()
 }
 
+/// A paragraph whose lines all begin with an indent.
+pub(in crate::report) fn indented(text: &str, width: usize, indent: &str) -> String {
+    wrap(text, width.saturating_sub(len(indent)), "")
+        .iter()
+        .map(|line| format!("{indent}{line}\n"))
+        .collect()
+}
+
 /// `text` cut to `width`, with an ellipsis where something is missing.
 pub(super) fn fit(text: &str, width: usize) -> String {
     if len(text) <= width {

@@ -16,7 +16,7 @@ pub use palette::Palette;
 use crate::record::Record;
 
 use super::verdict::{Verdict, verdict};
-pub(in crate::report) use layout::paragraph;
+pub(in crate::report) use layout::{indented, paragraph};
 
 /// Columns of the text.
 pub const WIDTH: usize = 100;
