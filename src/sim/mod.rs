@@ -55,7 +55,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
-pub use compiled::Compiled;
+pub use compiled::{Compiled, Runner};
 pub use world::{World, interval, provider};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.
