@@ -1,9 +1,9 @@
 //! Whole rollouts, request by request: the runbook's drill, and a healthy rollout of three hundred simulated seconds at five
 //! hundred requests a second, whose two queries are evaluated at every tick; then the same with more queries, and with its
-//! requests as counts, compiled once for all seeds.
+//! requests as counts.
 //!
-//! A run is all of it: the world is set up, warmed up, run and made a record. Times are CPU time of the thread, the mean
-//! over the seeds.
+//! Scenarios are compiled once for all seeds, as `predict` does it. A run is all else: the world is set up, warmed up, run
+//! and made the outline of a record. Times are CPU time of the thread, the mean over the seeds.
 //!
 //! `cargo bench --bench rollouts`; `MODEL=requests` or `MODEL=aggregate` measures one traffic model alone.
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rollcast::scenario::{self, RatePoint, Scenario, TrafficModel};
-use rollcast::sim::{Compiled, simulate};
+use rollcast::sim::Compiled;
 use rollcast::time::Span;
 
 fn main() {
@@ -62,18 +62,8 @@ fn request_by_request() {
 fn as_counts() {
     let mut healthy = busy_and_healthy();
     healthy.run.traffic_model = TrafficModel::Aggregate;
-    let compiled = Compiled::new(Arc::new(healthy));
-    let rounds = 2000;
-    black_box(compiled.simulate(0));
-    let start = cpu_ns();
-    for seed in 1..=rounds {
-        black_box(compiled.simulate(seed));
-    }
-    let ms = (cpu_ns() - start) as f64 / 1e6 / rounds as f64;
-    println!(
-        "as counts, compiled once: {ms:.3} ms/run, {:.0} rollouts/s",
-        1e3 / ms
-    );
+    let ms = ms_per_run(&healthy, 2000);
+    println!("as counts: {ms:.3} ms/run, {:.0} rollouts/s", 1e3 / ms);
 }
 
 /// Three hundred seconds at five hundred requests a second: a warm-up of three intervals, and what is left.
@@ -95,10 +85,10 @@ fn load(name: &str) -> Scenario {
 
 /// The mean over so many seeds, after one more to warm up: the system counts CPU time in steps of milliseconds.
 fn ms_per_run(scenario: &Scenario, rounds: u64) -> f64 {
-    let mut scenario = scenario.clone();
+    let compiled = Compiled::new(Arc::new(scenario.clone()));
+    let mut runner = compiled.runner();
     let mut run = |seed| {
-        scenario.run.seed = seed;
-        black_box(simulate(black_box(&scenario)));
+        black_box(runner.outline(black_box(seed)));
     };
     run(0);
     let start = cpu_ns();

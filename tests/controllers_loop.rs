@@ -2,7 +2,6 @@
 //! replicas become pods that share the load.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rollcast::k8s::{Deployment, HorizontalPodAutoscaler, ObjectReference, Quantity};
 use rollcast::sim::deployment::{DeploymentController, PodAction};
@@ -11,7 +10,6 @@ use rollcast::sim::hpa::{
     HpaController, HpaSettings, MetricError, MetricsClient, PodValue, PodView, ScaleTarget,
 };
 use rollcast::sim::metrics_server::{ContainerSample, MetricsServer, PodMetrics};
-use rollcast::sim::pods::requests::PodRequests;
 use rollcast::sim::pods::{NodeId, Pod, PodId, PodSet, Startup};
 use rollcast::time::{Span, Timestamp};
 use serde_json::json;
@@ -59,7 +57,7 @@ impl Service {
         deployment.metadata.name = "app".to_owned();
         deployment.metadata.generation = 1;
         deployment.spec.replicas = Some(replicas);
-        deployment.spec.template.0 = json!({ "spec": { "containers": [
+        *deployment.spec.template.json_mut() = json!({ "spec": { "containers": [
             { "name": "app", "image": "v1", "resources": { "requests": { "cpu": "200m" } } },
         ]}});
         let mut hpa = HorizontalPodAutoscaler::default();
@@ -124,7 +122,7 @@ impl Service {
         let samples = self.pods.iter().filter_map(|pod| {
             Some(ContainerSample {
                 pod: pod.id,
-                container: "app".to_owned(),
+                container: "app".into(),
                 started: pod.container_started?,
                 at: self.now,
                 cpu_nanos: *self.cpu_nanos.get(&pod.id)?,
@@ -135,12 +133,7 @@ impl Service {
     }
 
     fn autoscale(&mut self) {
-        let requests = Arc::new(PodRequests::of_template(&self.deployment.spec.template));
-        let pods: Vec<PodView> = self
-            .pods
-            .iter()
-            .map(|p| PodView::of(p, &requests))
-            .collect();
+        let pods: Vec<PodView> = self.pods.iter().map(PodView::of).collect();
         let target = ScaleTarget {
             spec_replicas: self.deployment.spec.replicas.unwrap(),
             status_replicas: self.deployment.status.replicas,

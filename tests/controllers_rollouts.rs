@@ -33,7 +33,8 @@ impl Cluster {
         deployment.metadata.generation = 1;
         deployment.spec.replicas = Some((random.next_u64() % 12) as i32 + 1);
         deployment.spec.min_ready_seconds = [0, 0, 7][(random.next_u64() % 3) as usize];
-        deployment.spec.template.0 = json!({ "spec": { "containers": [{ "image": "v0" }] } });
+        *deployment.spec.template.json_mut() =
+            json!({ "spec": { "containers": [{ "image": "v0" }] } });
         deployment.spec.strategy = json!({ "type": "RollingUpdate", "rollingUpdate": {
             "maxSurge": bound(&mut random), "maxUnavailable": bound(&mut random),
         }});
@@ -138,7 +139,7 @@ fn pushed(replicas: i32) -> (Deployment, DeploymentController, PodSet) {
     deployment.metadata.name = "app".to_owned();
     deployment.metadata.generation = 1;
     deployment.spec.replicas = Some(replicas);
-    deployment.spec.template.0 = json!({ "spec": { "containers": [{ "image": "v1" }] } });
+    *deployment.spec.template.json_mut() = json!({ "spec": { "containers": [{ "image": "v1" }] } });
     let (mut controller, mut pods) = (DeploymentController::new(), PodSet::new());
     controller.sync(&mut deployment, &mut pods, Timestamp::ZERO);
     make_ready(&mut pods, usize::MAX, Timestamp::from_secs(1));

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rollcast::scenario::{self, Scenario};
-use rollcast::sim::{World, simulate};
+use rollcast::record::Record;
+use rollcast::scenario::{self, Scenario, TrafficModel};
+use rollcast::sim::{Compiled, World, simulate};
 use rollcast::time::{Span, Timestamp};
 
 fn chaos30() -> Scenario {
@@ -40,6 +41,35 @@ fn a_world_that_is_paused_and_copied_ends_as_one_that_runs_through() {
     let copy = paused.clone();
     assert_eq!(finish(paused), through);
     assert_eq!(finish(copy), through);
+}
+
+/// What is left of a record in an outline.
+fn outlined(mut record: Record) -> Record {
+    record.scenario = serde_json::Value::Null;
+    record.findings.clear();
+    record.delivery = None;
+    let queries = record.ticks.iter_mut().flat_map(|tick| &mut tick.queries);
+    queries.for_each(|query| {
+        query.selectors.clear();
+        query.truth = None;
+    });
+    record
+}
+
+#[test]
+fn a_runner_carries_nothing_over_from_one_seed_to_the_next() {
+    for model in [TrafficModel::Requests, TrafficModel::Aggregate] {
+        let mut scenario = chaos30();
+        scenario.run.traffic_model = model;
+        let compiled = Compiled::new(Arc::new(scenario.clone()));
+        let mut runner = compiled.runner();
+        for seed in [3, 4, 5, 3] {
+            scenario.run.seed = seed;
+            let alone = outlined(simulate(&scenario)).to_json().unwrap();
+            let outline = runner.outline(seed).to_json().unwrap();
+            assert!(outline == alone, "{model:?}, seed {seed}");
+        }
+    }
 }
 
 /// FNV-1a, 64 bits: enough to notice a changed byte.

@@ -4,30 +4,37 @@
 //! (nothing here writes between a read and a write), admission, defaulting.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::object::{Object, ObjectRef};
+use super::object::{Kind, Object, ObjectRef};
 use super::{Write, WriteError};
 
-/// The objects.
+/// The objects. A clone shares those that neither has changed since.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    objects: BTreeMap<ObjectRef, Object>,
+    objects: BTreeMap<ObjectRef, Arc<Object>>,
 }
 
 impl Cluster {
     /// The object, if it exists.
     pub fn get(&self, reference: &ObjectRef) -> Option<&Object> {
-        self.objects.get(reference)
+        self.objects.get(reference).map(Arc::as_ref)
     }
 
     /// The object, to change without any bookkeeping (what its own controller does to its status).
     pub fn get_mut(&mut self, reference: &ObjectRef) -> Option<&mut Object> {
-        self.objects.get_mut(reference)
+        self.objects.get_mut(reference).map(Arc::make_mut)
     }
 
     /// All objects, by kind, namespace and name.
     pub fn iter(&self) -> impl Iterator<Item = &Object> {
-        self.objects.values()
+        self.objects.values().map(Arc::as_ref)
+    }
+
+    /// The objects of one kind, by namespace and name.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &ObjectRef> {
+        let references = self.objects.keys();
+        references.filter(move |reference| reference.kind == kind)
     }
 
     /// Creates or replaces an object as `kubectl apply` would: a changed spec counts the generation up, the status stays.
@@ -51,7 +58,7 @@ impl Cluster {
             Write::Scale {
                 deployment,
                 replicas,
-            } => match self.objects.get_mut(&deployment) {
+            } => match self.get_mut(&deployment) {
                 Some(Object::Deployment(d)) => {
                     if d.spec.replicas != Some(replicas) {
                         d.spec.replicas = Some(replicas);
@@ -61,14 +68,14 @@ impl Cluster {
                 }
                 _ => Err(WriteError::Other(deployment.not_found())),
             },
-            Write::CanaryStatus { canary, status } => match self.objects.get_mut(&canary) {
+            Write::CanaryStatus { canary, status } => match self.get_mut(&canary) {
                 Some(Object::Canary(c)) => {
                     c.status = status;
                     Ok(())
                 }
                 _ => Err(WriteError::Other(canary.not_found())),
             },
-            Write::Finalizers { canary, finalizers } => match self.objects.get_mut(&canary) {
+            Write::Finalizers { canary, finalizers } => match self.get_mut(&canary) {
                 Some(Object::Canary(c)) => {
                     c.metadata.finalizers = finalizers;
                     Ok(())
@@ -89,7 +96,7 @@ impl Cluster {
             return Err(WriteError::Other(text));
         }
         object.metadata_mut().generation = 1;
-        self.objects.insert(reference, object);
+        self.objects.insert(reference, Arc::new(object));
         Ok(())
     }
 
@@ -105,7 +112,7 @@ impl Cluster {
         } else {
             generation + 1
         };
-        *old = object;
+        *old = Arc::new(object);
         Ok(())
     }
 }

@@ -109,7 +109,7 @@ impl Configs {
         }
         for found in references(template) {
             if self.0.contains_key(&(found.kind, found.name.clone()))
-                && let Some(name) = template.0.pointer_mut(&found.pointer)
+                && let Some(name) = template.json_mut().pointer_mut(&found.pointer)
             {
                 *name = Value::from(format!("{}-primary", found.name));
             }
@@ -223,7 +223,7 @@ struct Reference {
 /// containers.
 fn references(template: &PodTemplate) -> Vec<Reference> {
     let mut found = Vec::new();
-    let Some(spec) = template.0.get("spec") else {
+    let Some(spec) = template.json().get("spec") else {
         return found;
     };
     let mut mention =
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn mentions_are_found_in_every_place_that_flagger_looks() {
-        let template = PodTemplate(json!({ "spec": {
+        let template = PodTemplate::from(json!({ "spec": {
             "volumes": [
                 { "name": "a", "configMap": { "name": "cm1" } },
                 { "name": "b", "secret": { "secretName": "s1", "optional": true } },
@@ -378,7 +378,10 @@ mod tests {
         let found: Vec<String> = references(&template)
             .into_iter()
             .map(|r| {
-                assert_eq!(template.0.pointer(&r.pointer), Some(&Value::from(&*r.name)));
+                assert_eq!(
+                    template.json().pointer(&r.pointer),
+                    Some(&Value::from(&*r.name))
+                );
                 format!(
                     "{}/{}{}",
                     r.kind.as_str(),

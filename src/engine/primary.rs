@@ -187,16 +187,20 @@ fn primary_template(
     configs: &Configs,
 ) -> PodTemplate {
     let source = &target.spec.template;
-    let mut template = PodTemplate(Value::Object(Map::from_iter([(
+    let mut template = PodTemplate::from(Value::Object(Map::from_iter([(
         "spec".to_owned(),
-        source.0.get("spec").cloned().unwrap_or_default(),
+        source.json().get("spec").cloned().unwrap_or_default(),
     )])));
     configs.rename_in(&mut template);
-    rename_in_selectors(&mut template.0["spec"], &target.metadata.name, cx.settings);
+    rename_in_selectors(
+        &mut template.json_mut()["spec"],
+        &target.metadata.name,
+        cx.settings,
+    );
 
     let mut annotations = without_toolkit(&source.annotations());
     annotations.insert(ID_ANNOTATION.to_owned(), new_id(cx));
-    template.0["metadata"] = serde_json::json!({
+    template.json_mut()["metadata"] = serde_json::json!({
         "labels": primary_labels(&source.labels(), label),
         "annotations": annotations,
     });

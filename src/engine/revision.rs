@@ -11,7 +11,7 @@ use crate::k8s::PodTemplate;
 /// The hash that `lastAppliedSpec` and `lastPromotedSpec` hold. Absent fields and `null` are the same.
 pub fn template_hash(template: &PodTemplate) -> String {
     let mut hasher = Fnv::new();
-    hasher.value(&template.0);
+    hasher.value(template.json());
     hasher.text()
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use serde_json::json;
 
     fn hash(value: Value) -> String {
-        template_hash(&PodTemplate(value))
+        template_hash(&PodTemplate::from(value))
     }
 
     #[test]

@@ -293,7 +293,7 @@ fn discovered_ports(spec: &CanarySpec, target: &Deployment) -> Vec<ServicePort> 
         number => number.as_i64() == Some(i64::from(port)),
     };
     let mut found = BTreeMap::new();
-    let containers = target.spec.template.0.pointer("/spec/containers");
+    let containers = target.spec.template.json().pointer("/spec/containers");
     for container in containers.and_then(Value::as_array).into_iter().flatten() {
         let container_name = container["name"].as_str().unwrap_or_default();
         if SIDECARS.contains(&container_name) {

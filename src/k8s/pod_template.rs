@@ -3,16 +3,52 @@
 //! Flagger hashes, renames and copies templates whole (`pkg/canary/spec.go`, `deployment_controller.go`), so all of it is kept.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// `spec.template` of a workload.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PodTemplate(pub Value);
+///
+/// Cloning is cheap, and so is comparing a template with its clone: what nobody has changed is shared.
+#[derive(Clone, Debug, Default)]
+pub struct PodTemplate(Arc<Value>);
+
+impl From<Value> for PodTemplate {
+    fn from(template: Value) -> Self {
+        PodTemplate(Arc::new(template))
+    }
+}
+
+impl PartialEq for PodTemplate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Serialize for PodTemplate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PodTemplate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(PodTemplate::from)
+    }
+}
 
 impl PodTemplate {
+    /// The template as it was written.
+    pub fn json(&self) -> &Value {
+        &self.0
+    }
+
+    /// The template, to change: clones of it stay as they are.
+    pub fn json_mut(&mut self) -> &mut Value {
+        Arc::make_mut(&mut self.0)
+    }
+
     /// `metadata.labels`.
     pub fn labels(&self) -> BTreeMap<String, String> {
         self.string_map("labels")
@@ -35,7 +71,7 @@ impl PodTemplate {
 
     /// Sets the image of the first container.
     pub fn set_image(&mut self, image: &str) {
-        if let Some(container) = self.0.pointer_mut("/spec/containers/0") {
+        if let Some(container) = self.json_mut().pointer_mut("/spec/containers/0") {
             container["image"] = Value::from(image);
         }
     }
@@ -56,7 +92,7 @@ impl PodTemplate {
 
     /// Sets a plain environment variable of the first container, in place where it is there already.
     pub fn set_env(&mut self, name: &str, value: &str) {
-        let Some(container) = self.0.pointer_mut("/spec/containers/0") else {
+        let Some(container) = self.json_mut().pointer_mut("/spec/containers/0") else {
             return;
         };
         if !container["env"].is_array() {

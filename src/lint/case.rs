@@ -115,7 +115,7 @@ impl<'a> Case<'a> {
                 })
                 .flatten()
         })?;
-        let template = &self.scenario.manifests.deployment.spec.template.0;
+        let template = self.scenario.manifests.deployment.spec.template.json();
         let containers = template.pointer("/spec/containers")?.as_array()?;
         let requested: i64 = containers
             .iter()

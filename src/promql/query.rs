@@ -83,6 +83,10 @@ impl Query {
         })
     }
 
+    pub(super) fn of(plan: Arc<Plan>) -> Query {
+        Query { plan }
+    }
+
     /// The query's text.
     pub fn text(&self) -> &str {
         &self.plan.text

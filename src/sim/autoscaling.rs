@@ -4,7 +4,6 @@
 //! primary's HPA sees the pods of both, what it wants is split by the weight in force, and the target's own HPA rests.
 //! Left out: custom and external metrics (they fail, as without an adapter).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rand::RngExt;
@@ -14,14 +13,13 @@ use super::hpa::metrics::{MetricError, MetricsClient, PodValue};
 use super::hpa::spec::MetricIdentifier;
 use super::hpa::{HpaController, HpaSettings, PodView, ScaleTarget};
 use super::metrics_server::{ContainerSample, MetricsServer, PodMetrics};
-use super::pods::requests::PodRequests;
 use super::pods::{Pod, PodId, PodSet};
 use super::queue::Queue;
 use crate::canary::Provider;
 use crate::engine::cluster::Cluster;
 use crate::engine::router::pod_scaling;
 use crate::engine::{Kind, Object, ObjectRef, Write};
-use crate::k8s::{ObjectReference, PodTemplate, Quantity};
+use crate::k8s::{ObjectReference, Quantity};
 use crate::scenario::Scenario;
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
@@ -79,12 +77,8 @@ impl Autoscaling {
         now: Timestamp,
         queue: &mut Queue<Event>,
     ) {
-        let hpas = cluster
-            .iter()
-            .map(Object::reference)
-            .filter(|object| object.kind == Kind::HorizontalPodAutoscaler);
-        for hpa in hpas {
-            if self.controllers.iter().any(|(known, _)| *known == hpa) {
+        for hpa in cluster.of_kind(Kind::HorizontalPodAutoscaler) {
+            if self.controllers.iter().any(|(known, _)| known == hpa) {
                 continue;
             }
             let period = self.settings.sync_period;
@@ -95,7 +89,7 @@ impl Autoscaling {
             };
             queue.push(now + wait, Event::Hpa(self.controllers.len()));
             self.controllers
-                .push((hpa, HpaController::new(self.settings)));
+                .push((hpa.clone(), HpaController::new(self.settings)));
         }
     }
 
@@ -112,7 +106,7 @@ impl Autoscaling {
         let samples = pods.iter().filter_map(|pod| {
             Some(ContainerSample {
                 pod: pod.id,
-                container: first_container(&pod.revision.template),
+                container: Arc::clone(&pod.revision.container),
                 started: pod.container_started?,
                 at: now,
                 // metrics-server drops a pod whose counters show nothing at all.
@@ -140,7 +134,6 @@ impl Autoscaling {
             *controller = HpaController::new(self.settings);
             return false;
         };
-        let mut hpa = hpa.clone();
         let namespace = &reference.namespace;
         let scaled = ObjectRef::new(Kind::Deployment, namespace, &hpa.spec.scale_target_ref.name);
         let targets = match &self.pooled {
@@ -163,9 +156,8 @@ impl Autoscaling {
                 spec_replicas += deployment.spec.replicas.unwrap_or(1);
                 status_replicas += deployment.status.replicas;
             }
-            let mut requests = RequestCache::default();
             for pod in pods.of_deployment(&target.namespace, &target.name) {
-                views.push(PodView::of(pod, &requests.of(pod)));
+                views.push(PodView::of(pod));
                 client.usage.extend(
                     self.metrics
                         .usage(pod.id)
@@ -179,10 +171,10 @@ impl Autoscaling {
             pods: &views,
             shared: false,
         };
-        let decision = controller.reconcile(&mut hpa, exists.then_some(target), &mut client, now);
-        if let Some(Object::HorizontalPodAutoscaler(stored)) = cluster.get_mut(reference) {
-            stored.status = hpa.status;
-        }
+        let Some(Object::HorizontalPodAutoscaler(hpa)) = cluster.get_mut(reference) else {
+            return false;
+        };
+        let decision = controller.reconcile(hpa, exists.then_some(target), &mut client, now);
         let Some(wanted) = decision.scale_to else {
             return false;
         };
@@ -211,28 +203,6 @@ fn weight_of(target: &ObjectRef, cluster: &Cluster) -> i64 {
     match cluster.get(target) {
         Some(Object::Deployment(deployment)) => pod_scaling::requested_weight(deployment),
         _ => 0,
-    }
-}
-
-fn first_container(template: &PodTemplate) -> String {
-    template
-        .0
-        .pointer("/spec/containers/0/name")
-        .and_then(|name| name.as_str())
-        .unwrap_or("app")
-        .to_owned()
-}
-
-/// Requests by revision: pods of one share them.
-#[derive(Default)]
-struct RequestCache(BTreeMap<String, Arc<PodRequests>>);
-
-impl RequestCache {
-    fn of(&mut self, pod: &Pod) -> Arc<PodRequests> {
-        let requests = self.0.entry(pod.revision.replica_set.clone());
-        Arc::clone(
-            requests.or_insert_with(|| Arc::new(PodRequests::of_template(&pod.revision.template))),
-        )
     }
 }
 

@@ -2,37 +2,73 @@
 
 use std::sync::Arc;
 
+use super::application::Targets;
+use super::driver::QueryCache;
+use super::exporter::IngressExporter;
 use super::kubelets::Kubelets;
 use super::path_plan::path_plan;
 use super::requests::PathPlan;
+use super::revisions::Revisions;
 use super::routing::entry;
-use super::world::World;
+use super::world::{Detail, World, provider};
+use crate::canary::{CanaryStatus, Provider};
+use crate::engine::Object;
+use crate::engine::cluster::Cluster;
 use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::seed::RunSeed;
+use crate::time::Timestamp;
+use crate::tsdb::Storage;
 
-/// A scenario, and the tables made of its distributions.
+/// A scenario, and what its worlds start from.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     pub(super) scenario: Arc<Scenario>,
     /// Without the grid of scrapes, which has a phase of the run's.
     pub(super) plan: PathPlan,
     kubelets: Kubelets,
+    pub(super) revisions: Revisions,
+    /// The user's objects.
+    pub(super) cluster: Cluster,
+    /// Whether Prometheus keeps every series it scrapes.
+    pub(super) keep_series: bool,
+    /// With a target for each ingress controller.
+    pub(super) storage: Storage,
+    pub(super) exporters: Vec<IngressExporter>,
+    targets: Targets,
 }
 
 impl Compiled {
     /// Compiles a scenario.
     pub fn new(scenario: Arc<Scenario>) -> Self {
+        Compiled::of(scenario, false)
+    }
+
+    /// Compiles a scenario; Prometheus keeps every series it scrapes, if that is wanted, else what queries can select.
+    pub(super) fn of(scenario: Arc<Scenario>, keep_series: bool) -> Self {
+        let plan = path_plan(&scenario, entry(&scenario));
+        let revisions = Revisions::new(&scenario);
+        let texts: Vec<&str> = query_texts(&scenario, provider(&scenario)).collect();
+        let mut storage = Storage::new();
+        let exporters = (0..plan.ingress.controllers)
+            .map(|n| IngressExporter::new(&scenario, &texts, keep_series, n, &mut storage))
+            .collect();
         Compiled {
             kubelets: Kubelets::new(&scenario, RunSeed(0)),
-            plan: path_plan(&scenario, entry(&scenario)),
+            cluster: first_objects(&scenario, &revisions),
+            targets: Targets::new(&scenario, &texts, keep_series, RunSeed(0)),
+            plan,
+            revisions,
+            keep_series,
+            storage,
+            exporters,
             scenario,
         }
     }
 
     /// The scenario's world under a seed, at the start of its warm-up.
     pub fn world(&self, seed: u64) -> World {
-        World::of(self, seed, false)
+        World::of(self, seed)
     }
 
     /// One run, as [`simulate`](super::simulate) of the scenario with this seed.
@@ -42,7 +78,106 @@ impl Compiled {
         world.finish()
     }
 
+    /// Whoever runs it under many seeds asks this.
+    pub fn runner(&self) -> Runner<'_> {
+        Runner {
+            compiled: self,
+            queries: None,
+        }
+    }
+
     pub(super) fn kubelets(&self, seed: RunSeed) -> Kubelets {
         self.kubelets.clone().seeded(seed)
+    }
+
+    pub(super) fn targets(&self, seed: RunSeed) -> Targets {
+        self.targets.clone().seeded(seed)
+    }
+}
+
+/// The objects that the user has made, and the Canary as Flagger has just accepted it.
+fn first_objects(scenario: &Scenario, revisions: &Revisions) -> Cluster {
+    let manifests = &scenario.manifests;
+    let mut deployment = manifests.deployment.clone();
+    if let Some(template) = revisions.template(&scenario.initial_version) {
+        deployment.spec.template = template.clone();
+    }
+    // An HPA has long since had its way.
+    let smallest = manifests
+        .hpas
+        .iter()
+        .find(|hpa| hpa.spec.scale_target_ref.name == deployment.metadata.name);
+    if let Some(smallest) = smallest.and_then(|hpa| hpa.spec.min_replicas) {
+        let replicas = deployment.spec.replicas.unwrap_or(1);
+        deployment.spec.replicas = Some(replicas.max(smallest));
+    }
+    let mut canary = manifests.canary.clone();
+    let accepted = Timestamp::ZERO - scenario.run.warm_up;
+    canary.status = CanaryStatus::accepted(accepted, &canary.spec.target_ref.kind);
+
+    let mut cluster = Cluster::default();
+    cluster.apply(canary.into());
+    cluster.apply(deployment.into());
+    let objects = (manifests.metric_templates.iter().cloned().map(Object::from))
+        .chain(manifests.alert_providers.iter().cloned().map(Object::from))
+        .chain(manifests.hpas.iter().cloned().map(Object::from))
+        .chain(manifests.ingresses.iter().cloned().map(Object::from))
+        .chain(manifests.http_routes.iter().cloned().map(Object::from))
+        .chain(manifests.services.iter().cloned().map(Object::from))
+        .chain(manifests.config_maps.iter().cloned().map(Object::from))
+        .chain(manifests.secrets.iter().cloned().map(Object::from));
+    objects.for_each(|object| cluster.apply(object));
+    cluster
+}
+
+/// Every query text that the Canary can ask, templates unrendered, that a rule asks, and what Flagger's builtin ones name.
+fn query_texts(scenario: &Scenario, provider: Provider) -> impl Iterator<Item = &str> {
+    let builtin: &[&str] = match provider {
+        Provider::Nginx => &[
+            "nginx_ingress_controller_requests",
+            "nginx_ingress_controller_response_duration_seconds",
+        ],
+        Provider::Kubernetes | Provider::GatewayApiV1 | Provider::PodScaling => {
+            &["http_request_duration_seconds"]
+        }
+    };
+    let manifests = &scenario.manifests;
+    let inline = manifests
+        .canary
+        .spec
+        .analysis
+        .iter()
+        .flat_map(|analysis| &analysis.metrics);
+    let groups = scenario.prometheus.rule_groups.iter();
+    let recorded = groups.flat_map(|group| &group.rules);
+    (manifests
+        .metric_templates
+        .iter()
+        .map(|template| template.spec.query.as_str()))
+    .chain(inline.map(|metric| metric.query.as_str()))
+    .chain(recorded.map(|rule| rule.expr.as_str()))
+    .chain(builtin.iter().copied())
+}
+
+/// Runs a compiled scenario under one seed after the other, and keeps from run to run what takes time to make and changes no
+/// answer: the queries, and what they know of the series they select.
+#[derive(Debug)]
+pub struct Runner<'a> {
+    compiled: &'a Compiled,
+    queries: Option<QueryCache>,
+}
+
+impl Runner<'_> {
+    /// The outline of one run: a record without the scenario, the samples that queries saw and the truth behind them,
+    /// findings and the commit's way. All else is as [`Compiled::simulate`] has it.
+    pub fn outline(&mut self, seed: u64) -> Record {
+        let mut world = self.compiled.world(seed);
+        world.detail = Detail::Outline;
+        if let Some(queries) = self.queries.take() {
+            world.queries = queries;
+        }
+        while world.step() {}
+        self.queries = Some(std::mem::take(&mut world.queries));
+        world.finish()
     }
 }

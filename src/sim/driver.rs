@@ -13,13 +13,13 @@ use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::webhooks;
-use super::world::World;
+use super::world::{Detail, World};
 
 use crate::engine::{
     self, Event, Gauge, HookCall, HookError, Notice, Object, ObjectRef, Query, QueryError,
     QuerySource, ReadError, Sample, Settings, Ticked, Write, WriteError, prometheus,
 };
-use crate::promql;
+use crate::promql::{self, Evaluator};
 use crate::record::{QueryRecord, SelectorSeen, SeriesSeen};
 use crate::time::{Span, Timestamp};
 use crate::tsdb::Storage;
@@ -28,7 +28,7 @@ use crate::tsdb::Storage;
 #[derive(Clone, Debug, Default)]
 pub(super) struct QueryCache {
     options: promql::Options,
-    compiled: BTreeMap<String, Result<promql::Query, String>>,
+    compiled: BTreeMap<String, Result<Evaluator, String>>,
 }
 
 /// What a tick left behind besides its changes of the cluster.
@@ -129,6 +129,15 @@ impl engine::World for Desk<'_> {
         Ok(self.world.cluster.get(object).cloned())
     }
 
+    fn look(
+        &mut self,
+        object: &ObjectRef,
+        see: &mut dyn FnMut(Option<&Object>),
+    ) -> Result<(), ReadError> {
+        see(self.world.cluster.get(object));
+        Ok(())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), WriteError> {
         // Nothing that would have happened after the run's end happens.
         if self.world.is_over() {
@@ -150,20 +159,23 @@ impl engine::World for Desk<'_> {
                 &query.text,
             ));
         }
-        let compiled = world.queries.compile(&query.text)?;
+        let evaluator = world.queries.compile(&query.text)?;
         let mut record = QueryRecord {
             metric: query.metric.clone(),
             source: query.source,
             text: query.text.clone(),
             evaluated_at: self.now,
-            selectors: seen(&compiled, &world.storage, self.now),
+            selectors: match world.detail {
+                Detail::Story => seen(&evaluator.query(), &world.storage, self.now),
+                Detail::Outline => Vec::new(),
+            },
             value: None,
             bound: None,
             passed: true,
             message: None,
             truth: None,
         };
-        let samples = answer(&compiled, &world.storage, self.now);
+        let samples = answer(evaluator, &world.storage, self.now);
         if let Ok([.., last]) = samples.as_deref() {
             record.value = Some(last.value);
         }
@@ -204,24 +216,27 @@ impl QueryCache {
         }
     }
 
-    fn compile(&mut self, text: &str) -> Result<promql::Query, QueryError> {
+    fn compile(&mut self, text: &str) -> Result<&mut Evaluator, QueryError> {
         if !self.compiled.contains_key(text) {
-            let compiled = promql::Query::compile(text, &self.options).map_err(|e| e.to_string());
-            self.compiled.insert(text.to_owned(), compiled);
+            let compiled = promql::Query::compile(text, &self.options);
+            let evaluator = compiled.map(|query| query.evaluator());
+            let evaluator = evaluator.map_err(|error| error.to_string());
+            self.compiled.insert(text.to_owned(), evaluator);
         }
-        self.compiled[text]
-            .clone()
-            .map_err(|error| refused(400, "bad_data", &error))
+        let compiled = self.compiled.get_mut(text).expect("it was just put in");
+        compiled
+            .as_mut()
+            .map_err(|error| refused(400, "bad_data", error))
     }
 }
 
 /// What Prometheus answers a query at a moment, as Flagger's client reads it.
 fn answer(
-    query: &promql::Query,
+    evaluator: &mut Evaluator,
     storage: &Storage,
     at: Timestamp,
 ) -> Result<Vec<Sample>, QueryError> {
-    match query.instant(storage, at).map(|answer| answer.value) {
+    match evaluator.instant(storage, at).map(|answer| answer.value) {
         Ok(promql::Value::Vector(vector)) => Ok(vector
             .into_iter()
             .map(|sample| Sample {

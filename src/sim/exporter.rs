@@ -6,6 +6,8 @@
 //! Only families that some loaded query can select are kept. Left out: the size and byte families, constant labels of the
 //! exporter other than the controller's class, namespace and pod.
 
+use std::sync::{Arc, OnceLock};
+
 use crate::canary::Canary;
 use crate::k8s::Ingress;
 use crate::scenario::{Attribution, Scenario};
@@ -62,6 +64,8 @@ pub(super) struct IngressExporter {
     status_classes: bool,
     /// Series of a family, group and status, once born.
     series: Vec<Option<Vec<SeriesId>>>,
+    /// Their labels, once some run has asked for them: the same in every run.
+    series_labels: Arc<[OnceLock<Vec<Labels>>]>,
 }
 
 /// What tells the two groups of requests apart, and what they share.
@@ -104,6 +108,7 @@ impl IngressExporter {
             ("pod", &*pod),
             ("service", "ingress-nginx-controller-metrics"),
         ];
+        let slots = families.len() * groups.len() * Status::ALL.len();
         IngressExporter {
             target: storage.add_target(),
             labels: ScrapeLabels {
@@ -111,7 +116,8 @@ impl IngressExporter {
                 honor_labels: scenario.prometheus.honor_labels,
                 normalise_bounds: scenario.prometheus.version.starts_with('3'),
             },
-            series: vec![None; families.len() * groups.len() * Status::ALL.len()],
+            series: vec![None; slots],
+            series_labels: (0..slots).map(|_| OnceLock::new()).collect(),
             families,
             groups,
             pod,
@@ -154,31 +160,46 @@ impl IngressExporter {
         let groups = self.groups.len();
         for (index, family) in self.families.iter().enumerate() {
             for (group, status, cell) in counters.born() {
-                let series = &mut self.series[slot(index, groups, group, status)];
-                if series.is_some()
+                let slot = slot(index, groups, group, status);
+                if self.series[slot].is_some()
                     || family
                         .histogram(cell)
                         .is_some_and(|histogram| histogram.count() == 0)
                 {
                     continue;
                 }
-                let labels = &self.groups[usize::from(group)];
-                let code = match (self.status_classes, status.code()) {
-                    (true, code) => format!("{}xx", code / 100),
-                    (false, code) => code.to_string(),
+                let labels =
+                    self.series_labels[slot].get_or_init(|| self.labels_of(*family, group, status));
+                let id = |labels| {
+                    let id = storage.series(self.target, labels);
+                    id.expect("one target exposes each label set once")
                 };
-                let id = |suffix: &str, le: Option<&str>| {
-                    let name = format!("{}{suffix}", family.name());
-                    let exposed = labels
-                        .exposed(&name, &code, &self.pod)
-                        .into_iter()
-                        .chain(le.map(|le| ("le", le)));
-                    storage.series(self.target, &self.labels.resolve(exposed))
-                };
-                *series =
-                    Some(ids_of(*family, id).expect("one target exposes each label set once"));
+                self.series[slot] = Some(labels.iter().map(id).collect());
             }
         }
+    }
+
+    /// The labels of a family's series: one, or those of buckets, sum and count.
+    fn labels_of(&self, family: Family, group: Group, status: Status) -> Vec<Labels> {
+        let code = match (self.status_classes, status.code()) {
+            (true, code) => format!("{}xx", code / 100),
+            (false, code) => code.to_string(),
+        };
+        let labels = |suffix: &str, le: Option<&str>| {
+            let name = format!("{}{suffix}", family.name());
+            let exposed = self.groups[usize::from(group)].exposed(&name, &code, &self.pod);
+            let exposed = exposed.into_iter().chain(le.map(|le| ("le", le)));
+            self.labels.resolve(exposed)
+        };
+        if family == Family::Requests {
+            return vec![labels("", None)];
+        }
+        let bounds = BUCKET_BOUNDS.iter().map(f64::to_string);
+        let buckets = bounds.chain(["+Inf".to_owned()]);
+        let buckets = buckets.map(|bound| labels("_bucket", Some(&bound)));
+        buckets
+            .chain([labels("_sum", None), labels("_count", None)])
+            .collect()
     }
 }
 
@@ -189,26 +210,6 @@ fn controller_pod(number: u32) -> String {
         0 => format!("{REPLICA_SET}-x7k2p"),
         _ => format!("{REPLICA_SET}-{}", pod_suffix(REPLICA_SET, number)),
     }
-}
-
-/// The series of a family: one, or buckets, sum and count.
-fn ids_of<E>(
-    family: Family,
-    mut id: impl FnMut(&str, Option<&str>) -> Result<SeriesId, E>,
-) -> Result<Vec<SeriesId>, E> {
-    if family == Family::Requests {
-        return Ok(vec![id("", None)?]);
-    }
-    let bounds = BUCKET_BOUNDS
-        .iter()
-        .map(f64::to_string)
-        .chain(["+Inf".to_owned()]);
-    let mut ids = bounds
-        .map(|bound| id("_bucket", Some(&bound)))
-        .collect::<Result<Vec<_>, E>>()?;
-    ids.push(id("_sum", None)?);
-    ids.push(id("_count", None)?);
-    Ok(ids)
 }
 
 fn slot(family: usize, groups: usize, group: Group, status: Status) -> usize {

@@ -11,7 +11,6 @@ use rand::RngExt;
 use super::clock::Nanos;
 use super::event::Event;
 use super::pods::{Deletion, PodId};
-use super::revisions::fail_rate;
 use super::service::Slowdown;
 use super::world::{WATCH_DELAY, World};
 use crate::k8s::Quantity;
@@ -166,7 +165,7 @@ impl World {
             return false;
         };
         let versions = self.scenario.versions.keys();
-        let version = versions.into_iter().nth(self.version_of(pod));
+        let version = versions.into_iter().nth(self.kubelets.version_of(pod));
         let target = self.routing.target();
         let workload = if state.revision.deployment == target.name {
             Workload::Canary
@@ -222,7 +221,7 @@ impl World {
             return;
         };
         let mut slowdown = self.with_age(pod);
-        let mut succeeds = 1.0 - fail_rate(&state.revision.template);
+        let mut succeeds = 1.0 - self.revisions.behind(&state.revision).fail_rate;
         let (mut failure_time, mut unreachable) = (None, false);
         for fault in self.faults_on(pod) {
             match &fault.kind {
@@ -272,7 +271,7 @@ impl World {
     fn version_at(&self, pod: PodId) -> &crate::scenario::Version {
         let mut versions = self.scenario.versions.values();
         versions
-            .nth(self.version_of(pod))
+            .nth(self.kubelets.version_of(pod))
             .expect("revisions count versions as the scenario does")
     }
 
@@ -280,7 +279,7 @@ impl World {
     fn cpu_limit(&self, pod: PodId) -> Option<f64> {
         let template = &self.workloads.pods.get(pod)?.revision.template;
         let limit = template
-            .0
+            .json()
             .pointer("/spec/containers/0/resources/limits/cpu")?;
         Some(Quantity::read(limit)?.milli_value() as f64 / 1000.0)
     }

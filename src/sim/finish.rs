@@ -4,7 +4,7 @@ use super::clock::{SECOND, nanos};
 use super::findings::{Case, findings};
 use super::recorder::State;
 use super::routing::entry;
-use super::world::{World, interval};
+use super::world::{Detail, World, interval};
 use crate::record::{Delivery, Outcome, Record, SCHEMA_VERSION, TrafficSecond};
 use crate::time::{Span, Timestamp};
 
@@ -20,7 +20,12 @@ impl World {
             schema_version: SCHEMA_VERSION,
             rollcast_version: env!("CARGO_PKG_VERSION").to_owned(),
             scenario_name: scenario.name.clone(),
-            scenario: serde_json::to_value(&*scenario).expect("a scenario has only text keys"),
+            scenario: match self.detail {
+                Detail::Story => {
+                    serde_json::to_value(&*scenario).expect("a scenario has only text keys")
+                }
+                Detail::Outline => serde_json::Value::Null,
+            },
             seed: self.seed,
             rules: scenario.rules,
             provider: Some(self.provider),
@@ -41,6 +46,9 @@ impl World {
             load_tests: self.load_tests(recording.zero),
             findings: Vec::new(),
         };
+        if self.detail == Detail::Outline {
+            return record;
+        }
         record.delivery = self.delivery(&record, recording.zero);
         record.findings = findings(&Case {
             scenario: &scenario,

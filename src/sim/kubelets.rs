@@ -11,14 +11,14 @@
 //! PLEG). Left out: node failures, evictions, images that are removed again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
 use super::pods::backoff::{Backoff, scheduling_delay};
-use super::pods::memory::{WorkingSet, limit_of};
+use super::pods::memory::WorkingSet;
 use super::pods::nodes::{Allocatable, Nodes};
 use super::pods::probes::{PodProbes, Started};
-use super::pods::requests::PodRequests;
 use super::pods::shutdown::{Shutdown, ShutdownTimes};
 use super::pods::{NodeId, Pod, PodId, Startup};
 use super::sampling::{TableIx, Tables};
@@ -53,7 +53,7 @@ pub(super) struct Kubelets {
     seed: RunSeed,
     pods: BTreeMap<PodId, PodState>,
     /// From when on an image is on a node.
-    images: BTreeMap<(NodeId, String), Timestamp>,
+    images: BTreeMap<(NodeId, Arc<str>), Timestamp>,
     troubles: Vec<Trouble>,
 }
 
@@ -245,7 +245,8 @@ impl Kubelets {
         self.take_on(pod.id, version, Startup::lasting(Span::ZERO));
         let placement = self.place(pod, now);
         if let Placement::On(node) = placement {
-            self.images.insert((node, image(pod)), now);
+            let image = Arc::clone(&pod.revision.image);
+            self.images.insert((node, image), now);
         }
         placement
     }
@@ -256,10 +257,9 @@ impl Kubelets {
             return Placement::On(NodeId(0));
         };
         state.scheduling_attempts += 1;
-        let requests = PodRequests::of_template(&pod.revision.template);
         let node = match &mut self.nodes {
             None => Some(NodeId(0)),
-            Some(nodes) => nodes.place(pod, &requests),
+            Some(nodes) => nodes.place(pod, &pod.revision.requests),
         };
         match node {
             Some(node) => {
@@ -279,7 +279,7 @@ impl Kubelets {
         let (Some(node), Some(state)) = (pod.node, self.pods.get_mut(&pod.id)) else {
             return Pulled::Present;
         };
-        let key = (node, image(pod));
+        let key = (node, Arc::clone(&pod.revision.image));
         // Without nodes each pod stands for one on a node of its own.
         let on_node = self.nodes.as_ref().and_then(|_| self.images.get(&key));
         let course = &self.versions[state.version];
@@ -322,7 +322,7 @@ impl Kubelets {
             }
         };
         let crashes = course.crash_after.map(|after| now + draw(after));
-        let out_of_memory = limit_of(&pod.revision.template)
+        let out_of_memory = (pod.revision.memory_limit)
             .and_then(|limit| course.memory.killed_after(limit))
             .map(|age| now + age);
         let (ready, killed) = match started {
@@ -351,9 +351,14 @@ impl Kubelets {
 
     /// Working set of a pod's container, in bytes.
     pub(super) fn working_set(&self, pod: &Pod, now: Timestamp) -> u64 {
-        let version = self.pods.get(&pod.id).map_or(0, |state| state.version);
+        let version = self.version_of(pod.id);
         let age = pod.container_started.map_or(Span::ZERO, |at| now - at);
         self.versions[version].memory.at(age)
+    }
+
+    /// Number of the version that a pod runs, counted in the order of version names.
+    pub(super) fn version_of(&self, pod: PodId) -> usize {
+        self.pods.get(&pod).map_or(0, |state| state.version)
     }
 
     /// The container that runs in a pod, or starts next.
@@ -466,10 +471,6 @@ fn nodes(pool: &NodePool) -> Nodes {
         pods: pool.pods,
     };
     Nodes::new((0..pool.count).map(|_| each))
-}
-
-fn image(pod: &Pod) -> String {
-    pod.revision.template.image().unwrap_or_default().to_owned()
 }
 
 /// A time drawn with this word, cut to whole milliseconds.

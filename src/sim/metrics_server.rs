@@ -8,6 +8,7 @@
 //! Follows metrics-server v0.9.0, `pkg/storage/pod.go` and `types.go`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::pods::PodId;
 use crate::k8s::Quantity;
@@ -19,7 +20,7 @@ pub struct ContainerSample {
     /// The pod.
     pub pod: PodId,
     /// The container's name.
-    pub container: String,
+    pub container: Arc<str>,
     /// When the container started.
     pub started: Timestamp,
     /// When the kubelet took the sample.
@@ -65,8 +66,11 @@ impl ContainerUsage {
 #[derive(Clone, Debug)]
 pub struct MetricsServer {
     resolution: Span,
-    pods: BTreeMap<PodId, BTreeMap<String, Points>>,
+    pods: BTreeMap<PodId, Containers>,
 }
+
+/// The containers of a pod, by name.
+type Containers = Vec<(Arc<str>, Points)>;
 
 #[derive(Clone, Copy, Debug)]
 struct Point {
@@ -102,26 +106,19 @@ impl MetricsServer {
 
     /// One scrape of all kubelets: replaces the store, so pods that are not among the samples lose their metrics.
     pub fn scrape(&mut self, samples: impl IntoIterator<Item = ContainerSample>) {
-        let mut scraped: BTreeMap<PodId, BTreeMap<String, Option<Points>>> = BTreeMap::new();
+        let mut scraped: BTreeMap<PodId, Option<Containers>> = BTreeMap::new();
         for sample in samples {
-            let stored = self
-                .pods
-                .get(&sample.pod)
-                .and_then(|containers| containers.get(&sample.container));
-            let points = self.points(stored, &sample);
-            let containers = scraped.entry(sample.pod).or_default();
-            containers.insert(sample.container, points);
+            let points = self.points(self.stored(&sample), &sample);
+            let containers = scraped.entry(sample.pod).or_insert(Some(Vec::new()));
+            // A pod one of whose containers shows no CPU or no memory yet is dropped whole.
+            match (&mut *containers, points) {
+                (Some(containers), Some(points)) => containers.push((sample.container, points)),
+                _ => *containers = None,
+            }
         }
-        // A pod one of whose containers shows no CPU or no memory yet is dropped whole.
-        self.pods = scraped
-            .into_iter()
-            .filter_map(|(pod, containers)| {
-                let complete: Option<BTreeMap<String, Points>> = containers
-                    .into_iter()
-                    .map(|(name, points)| Some((name, points?)))
-                    .collect();
-                Some((pod, complete?))
-            })
+        let complete = scraped.into_iter();
+        self.pods = complete
+            .filter_map(|(pod, containers)| Some((pod, containers?)))
             .collect();
     }
 
@@ -139,7 +136,7 @@ impl MetricsServer {
                 cpu: Some(Quantity::from_nanos(saturate(nanocores))),
                 memory: Some(Quantity::from_units(saturate(last.memory_bytes.into()))),
             };
-            usage.insert(name.clone(), used);
+            usage.insert(name.to_string(), used);
             if earliest.is_none_or(|(at, _)| last.at < at) {
                 earliest = Some((last.at, window));
             }
@@ -150,6 +147,13 @@ impl MetricsServer {
             window,
             containers: usage,
         })
+    }
+
+    /// What is known of a sample's container.
+    fn stored(&self, sample: &ContainerSample) -> Option<&Points> {
+        let mut containers = self.pods.get(&sample.pod)?.iter();
+        let (_, points) = containers.find(|(name, _)| *name == sample.container)?;
+        Some(points)
     }
 
     /// The two points to keep after a new sample; `None` for a sample that counts for nothing.
@@ -200,7 +204,7 @@ mod tests {
         let age = at - started;
         ContainerSample {
             pod: POD,
-            container: container.to_owned(),
+            container: container.into(),
             started: Timestamp::from_secs(started),
             at: Timestamp::from_secs(at),
             cpu_nanos: (age * 200_000_000) as u64,

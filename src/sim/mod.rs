@@ -56,7 +56,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
-pub use compiled::Compiled;
+pub use compiled::{Compiled, Runner};
 pub use fork::{Brief, briefs};
 pub use world::{World, interval, provider};
 

@@ -11,7 +11,7 @@ const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// Value of `pod-template-hash`. `collisions` sets two templates apart that hash alike.
 pub(super) fn template_hash(template: &PodTemplate, collisions: u32) -> String {
-    let mut hash = fnv32a(FNV_OFFSET, template.0.to_string().as_bytes());
+    let mut hash = fnv32a(FNV_OFFSET, template.json().to_string().as_bytes());
     if collisions > 0 {
         hash = fnv32a(hash, &collisions.to_le_bytes());
     }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_template_hashes_to_the_same_letters_everywhere() {
-        let template = PodTemplate(json!({"spec": {"containers": [{"image": "app:v1"}]}}));
+        let template = PodTemplate::from(json!({"spec": {"containers": [{"image": "app:v1"}]}}));
         assert_eq!(template_hash(&template, 0), "69c5644c5c");
         assert_ne!(template_hash(&template, 0), template_hash(&template, 1));
     }

@@ -7,7 +7,7 @@ use super::clock::nanos;
 use super::event::Event;
 use super::kubelets::{Container, Placement, Pulled};
 use super::pods::PodId;
-use super::revisions::fail_rate;
+use super::revisions::Behind;
 use super::routing::Endpoints;
 use super::service::{PodIx, PodSpec, Side};
 use super::world::{WATCH_DELAY, World};
@@ -26,7 +26,7 @@ impl World {
             self.pod_deleted(pod);
         }
         for pod in changes.made {
-            let version = self.version_of(pod);
+            let version = self.behind(pod).version;
             let scheduled = self.kubelets.created(pod, version, self.now);
             self.queue.push(scheduled, Event::PodScheduled(pod));
         }
@@ -40,7 +40,7 @@ impl World {
             .sync(&mut self.cluster, &mut self.queue, now)
             .made;
         for id in found {
-            let version = self.version_of(id);
+            let version = self.behind(id).version;
             let pod = self.workloads.pods.get(id).expect("it was just made");
             match self.kubelets.found(pod, version, now) {
                 Placement::On(node) => {
@@ -144,19 +144,17 @@ impl World {
             // The same pods, another process: the request path has to be told.
             self.endpoints = Endpoints::default();
         }
-        let version = self.version_of(pod);
-        let target = self.routing.target().name.clone();
+        let Behind { version, fail_rate } = self.behind(pod);
         let revision = &self.workloads.pods.get(pod).expect("it serves").revision;
-        let side = if revision.deployment == target {
+        let side = if revision.deployment == self.routing.target().name {
             Side::Canary
         } else {
             Side::Primary
         };
-        let failure_rate = fail_rate(&revision.template);
         let index = self.path.add_pod(PodSpec {
             side,
             version,
-            failure_rate,
+            failure_rate: fail_rate,
         });
         self.on_path.insert(pod, index);
         self.becomes_target(pod, index, version);
@@ -221,10 +219,9 @@ impl World {
         self.queue.push(gone, Event::PodGone(id));
     }
 
-    pub(super) fn version_of(&self, pod: PodId) -> usize {
-        self.workloads
-            .pods
-            .get(pod)
-            .map_or(0, |pod| self.revisions.version_of(&pod.revision.template))
+    /// What a pod that exists was made to run.
+    fn behind(&mut self, pod: PodId) -> Behind {
+        let pod = self.workloads.pods.get(pod).expect("it exists");
+        self.revisions.behind(&pod.revision)
     }
 }

@@ -20,6 +20,8 @@ pub mod shutdown;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use requests::PodRequests;
+
 use crate::k8s::{PodTemplate, api_time};
 use crate::time::{Span, Timestamp};
 
@@ -31,7 +33,7 @@ pub struct PodId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u32);
 
-/// What all pods of one ReplicaSet share.
+/// What all pods of one ReplicaSet share, read off the template once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revision {
     /// Namespace.
@@ -46,6 +48,40 @@ pub struct Revision {
     pub template: PodTemplate,
     /// Labels of its pods: the template's, and `pod-template-hash`.
     pub labels: BTreeMap<String, String>,
+    /// What a pod requests.
+    pub requests: Arc<PodRequests>,
+    /// Name of the first container; `app` where it has none.
+    pub container: Arc<str>,
+    /// Image of the first container; empty where it has none.
+    pub image: Arc<str>,
+    /// What the first container may use, in bytes.
+    pub memory_limit: Option<u64>,
+}
+
+impl Revision {
+    /// The ReplicaSet that a Deployment of this name makes from a template with this hash.
+    pub fn new(
+        namespace: impl Into<String>,
+        deployment: impl Into<String>,
+        template: PodTemplate,
+        template_hash: impl Into<String>,
+    ) -> Self {
+        let (deployment, template_hash) = (deployment.into(), template_hash.into());
+        let mut labels = template.labels();
+        labels.insert("pod-template-hash".to_owned(), template_hash.clone());
+        Revision {
+            namespace: namespace.into(),
+            replica_set: format!("{deployment}-{template_hash}"),
+            deployment,
+            template_hash,
+            labels,
+            requests: Arc::new(PodRequests::of_template(&template)),
+            container: template.container_name().unwrap_or("app").into(),
+            image: template.image().unwrap_or_default().into(),
+            memory_limit: memory::limit_of(&template),
+            template,
+        }
+    }
 }
 
 /// `status.phase`. `Unknown` is never written since Kubernetes 1.26 and does not exist here.

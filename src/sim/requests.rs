@@ -59,6 +59,8 @@ pub struct RequestPath {
     pub(super) applications: AppCounters,
     /// In its place, where requests are drawn as counts.
     aggregate: Option<Box<Aggregate>>,
+    /// Requests go other ways since now than counts know.
+    rerouted: bool,
     classes: Classes,
     clients: Option<ClosedLoop>,
     /// Whether requests are always served one by one.
@@ -102,6 +104,7 @@ impl RequestPath {
             pods: Pods::new(plan.service),
             recorders,
             aggregate,
+            rerouted: false,
             seconds: SecondLog::new(now, plan.truth_seconds),
             attempts,
             applications: AppCounters::default(),
@@ -210,6 +213,9 @@ impl RequestPath {
     /// Serves all requests that arrive before `until`; none if that is over.
     pub fn advance(&mut self, until: Nanos) {
         let until = tick(until).max(self.now);
+        if until > self.now && std::mem::take(&mut self.rerouted) {
+            self.share_anew();
+        }
         if let Some(aggregate) = &mut self.aggregate {
             aggregate.advance(until);
             self.now = until;
@@ -335,6 +341,11 @@ impl RequestPath {
     /// Requests go other ways from now on.
     fn routed_anew(&mut self) {
         self.look_for_lost_endpoints();
+        self.rerouted = true;
+    }
+
+    /// Tells counts how requests go from now on, once all that changes now has changed.
+    fn share_anew(&mut self) {
         let Some(aggregate) = &mut self.aggregate else {
             return;
         };

@@ -5,7 +5,9 @@
 //! its image and by the environment variables that versions set.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::pods::Revision;
 use crate::k8s::PodTemplate;
 use crate::scenario::Scenario;
 
@@ -16,9 +18,20 @@ pub(super) const FAIL_RATE: &str = "FAIL_RATE";
 #[derive(Clone, Debug)]
 pub(super) struct Revisions {
     /// In the order of the scenario's version names.
-    known: Vec<Known>,
+    known: Arc<[Known]>,
     /// Variables that tell versions apart.
-    variables: BTreeSet<String>,
+    variables: Arc<BTreeSet<String>>,
+    /// ReplicaSets that were asked about.
+    met: Vec<(Arc<Revision>, Behind)>,
+}
+
+/// What the pods of a ReplicaSet run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Behind {
+    /// Number of the version, counted in the order of version names; the first where none fits.
+    pub(super) version: usize,
+    /// Share of requests that the template's `FAIL_RATE` makes fail; what does not read as a share from 0 to 1 fails none.
+    pub(super) fail_rate: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +74,11 @@ impl Revisions {
             .values()
             .flat_map(|version| version.env.keys().cloned())
             .collect();
-        Revisions { known, variables }
+        Revisions {
+            known: known.into(),
+            variables: Arc::new(variables),
+            met: Vec::new(),
+        }
     }
 
     /// The template that a push of this version writes.
@@ -72,8 +89,21 @@ impl Revisions {
             .map(|known| &known.template)
     }
 
-    /// Number of the version behind a template, counted in the order of version names; the first where none fits.
-    pub(super) fn version_of(&self, template: &PodTemplate) -> usize {
+    /// What runs behind a ReplicaSet's template.
+    pub(super) fn behind(&mut self, revision: &Arc<Revision>) -> Behind {
+        let mut met = self.met.iter();
+        if let Some((_, behind)) = met.find(|(known, _)| Arc::ptr_eq(known, revision)) {
+            return *behind;
+        }
+        let behind = Behind {
+            version: self.version_of(&revision.template),
+            fail_rate: fail_rate(&revision.template),
+        };
+        self.met.push((Arc::clone(revision), behind));
+        behind
+    }
+
+    fn version_of(&self, template: &PodTemplate) -> usize {
         let same = |known: &Known| {
             known.template.image() == template.image()
                 && self
@@ -85,8 +115,7 @@ impl Revisions {
     }
 }
 
-/// The share of requests that a template's `FAIL_RATE` makes fail; what does not read as a share from 0 to 1 fails none.
-pub(super) fn fail_rate(template: &PodTemplate) -> f64 {
+fn fail_rate(template: &PodTemplate) -> f64 {
     let given = template
         .env(FAIL_RATE)
         .and_then(|value| value.trim().parse::<f64>().ok());
@@ -133,7 +162,7 @@ mod tests {
             ("1.5", 0.0),
             ("NaN", 0.0),
         ] {
-            let template = PodTemplate(serde_json::json!({
+            let template = PodTemplate::from(serde_json::json!({
                 "spec": { "containers": [{ "env": [{ "name": "FAIL_RATE", "value": value }] }] }
             }));
             assert_eq!(fail_rate(&template), expected, "{value}");

@@ -57,11 +57,7 @@ impl Workloads {
         if self.look_due == Some(now) {
             self.look_due = None;
         }
-        let deployments: Vec<ObjectRef> = cluster
-            .iter()
-            .map(Object::reference)
-            .filter(|object| object.kind == Kind::Deployment)
-            .collect();
+        let deployments: Vec<ObjectRef> = cluster.of_kind(Kind::Deployment).cloned().collect();
         let mut changes = Changes::default();
         let mut wake: Option<Timestamp> = None;
         for reference in deployments {
@@ -180,14 +176,7 @@ mod tests {
 
     #[test]
     fn a_pod_that_is_down_may_get_requests_only_until_the_routers_drop_it() {
-        let revision = Arc::new(Revision {
-            namespace: "test".to_owned(),
-            deployment: "app".to_owned(),
-            replica_set: "app-1".to_owned(),
-            template_hash: "1".to_owned(),
-            template: PodTemplate::default(),
-            labels: BTreeMap::new(),
-        });
+        let revision = Arc::new(Revision::new("test", "app", PodTemplate::default(), "1"));
         let at = Timestamp::from_secs;
         let mut workloads = Workloads::default();
         let pod = workloads.pods.create(&revision, at(0));

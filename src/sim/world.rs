@@ -38,7 +38,7 @@ use super::truth::truth;
 use super::workloads::Workloads;
 use crate::canary::{Canary, CanaryStatus, Phase, Provider};
 use crate::engine::cluster::Cluster;
-use crate::engine::{Decision, Object, ObjectRef, Settings};
+use crate::engine::{Decision, Kind, Object, ObjectRef, Settings};
 use crate::promql;
 use crate::scenario::Scenario;
 use crate::seed::{Purpose, RunSeed, Stream};
@@ -51,12 +51,22 @@ pub(super) const WATCH_DELAY: Span = Span::from_millis(20);
 /// How far back samples are kept: the metric windows of canary queries are a few minutes.
 const RETENTION: Span = Span::from_secs(3600);
 
+/// How much of a run is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Everything that a record has room for.
+    Story,
+    /// Outcome, checks and requests, for one run of many.
+    Outline,
+}
+
 /// The simulated cluster and everything around it.
 #[derive(Clone, Debug)]
 pub struct World {
+    pub(super) detail: Detail,
     pub(super) scenario: Arc<Scenario>,
     pub(super) seed: u64,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     pub(super) provider: Provider,
     pub(super) canary: ObjectRef,
     pub(super) now: Timestamp,
@@ -97,23 +107,22 @@ pub struct World {
 impl World {
     /// The world of a scenario at the start of its warm-up. Its Prometheus keeps what queries need.
     pub fn new(scenario: Arc<Scenario>, seed: u64) -> World {
-        World::of(&Compiled::new(scenario), seed, false)
+        Compiled::new(scenario).world(seed)
     }
 
     /// The same world, whose Prometheus keeps every series it scrapes, from the first sample on: memory grows with the
     /// length of the run.
     pub fn keeping_series(scenario: Arc<Scenario>, seed: u64) -> World {
-        World::of(&Compiled::new(scenario), seed, true)
+        Compiled::of(scenario, true).world(seed)
     }
 
-    pub(super) fn of(compiled: &Compiled, seed: u64, keep_series: bool) -> World {
+    pub(super) fn of(compiled: &Compiled, seed: u64) -> World {
         let scenario = Arc::clone(&compiled.scenario);
         let run_seed = RunSeed(seed);
         let now = Timestamp::ZERO - scenario.run.warm_up;
-        let settings = settings(&scenario);
+        let settings = Arc::new(settings(&scenario));
         let provider = provider(&scenario);
-        let mut canary = scenario.manifests.canary.clone();
-        canary.status = CanaryStatus::accepted(now, &canary.spec.target_ref.kind);
+        let canary = &scenario.manifests.canary;
 
         let mut phases = run_seed.stream(Purpose::Phases, 0);
         let scrape_interval = scenario.prometheus.scrape_interval;
@@ -126,12 +135,8 @@ impl World {
             })
             .collect();
 
-        let mut storage = Storage::new();
-        let texts: Vec<&str> = query_texts(&scenario, provider).collect();
-        let exporters = (0..controllers)
-            .map(|n| IngressExporter::new(&scenario, &texts, keep_series, n, &mut storage))
-            .collect();
-        let targets = Targets::new(&scenario, &texts, keep_series, run_seed);
+        let mut storage = compiled.storage.clone();
+        let targets = compiled.targets(run_seed);
         let beside = targets.own_versions();
         let counted_beside = (scenario.versions.keys())
             .map(|version| beside.contains(version))
@@ -140,7 +145,7 @@ impl World {
         let groups = &scenario.prometheus.rule_groups;
         let rules = Rules::new(groups, &options, run_seed, &mut storage);
         let retention = RETENTION.max(rules.reach() + scrape_interval);
-        storage.set_retention((!keep_series).then_some(retention));
+        storage.set_retention((!compiled.keep_series).then_some(retention));
 
         let mut plan = compiled.plan.clone();
         if scenario.prometheus.service_monitor {
@@ -154,19 +159,24 @@ impl World {
         let fault_times = plan.service.clone();
 
         let mut world = World {
+            detail: Detail::Story,
             seed,
             settings,
             provider,
-            canary: Object::from(canary.clone()).reference(),
+            canary: ObjectRef::new(
+                Kind::Canary,
+                &canary.metadata.namespace,
+                &canary.metadata.name,
+            ),
             now,
             end: Timestamp::ZERO + scenario.run.horizon,
             queue: Queue::new(),
-            cluster: Cluster::default(),
+            cluster: compiled.cluster.clone(),
             workloads: Workloads::default(),
             kubelets: compiled.kubelets(run_seed),
-            revisions: Revisions::new(&scenario),
+            revisions: compiled.revisions.clone(),
             routing: Routing::new(
-                &canary,
+                canary,
                 provider,
                 &Settings::default().ingress_annotations_prefix,
                 &scenario,
@@ -179,7 +189,7 @@ impl World {
             on_path: BTreeMap::new(),
             endpoints: Endpoints::default(),
             storage,
-            exporters,
+            exporters: compiled.exporters.clone(),
             targets,
             counted_beside,
             faults: Faults::new(run_seed),
@@ -189,11 +199,11 @@ impl World {
             query_latency: run_seed.stream(Purpose::ControlPlane, 0),
             weights: (100, 0),
             initialized_at: None,
-            ticker: Ticker::new(now, interval(&canary)),
+            ticker: Ticker::new(now, interval(canary)),
             recorder: Recorder::default(),
-            scenario,
+            scenario: Arc::clone(&scenario),
         };
-        world.set_up(canary, &first_scrapes);
+        world.set_up(&first_scrapes);
         world
     }
 
@@ -213,6 +223,7 @@ impl World {
             Some(at) if at < self.end => {
                 let (at, event) = self.queue.pop().expect("an event is due");
                 self.advance_to(at);
+                // These change neither weights nor wanted replicas nor which pods are ready.
                 let visible = !matches!(
                     event,
                     Event::Scrape(_)
@@ -223,6 +234,10 @@ impl World {
                         | Event::WorkerPoll { .. }
                         | Event::WorkerConditions { .. }
                         | Event::Pace
+                        | Event::PodScheduled(_)
+                        | Event::PodPulls(_)
+                        | Event::PodServes(_)
+                        | Event::PodDropped(_)
                 );
                 self.handle(event);
                 if visible {
@@ -260,40 +275,9 @@ impl World {
         }
     }
 
-    /// Makes the objects, starts the target's pods as if they had long been running, and puts the first events in.
-    fn set_up(&mut self, mut canary: Canary, first_scrapes: &[Timestamp]) {
+    /// Starts the target's pods as if they had long been running, and puts the first events in.
+    fn set_up(&mut self, first_scrapes: &[Timestamp]) {
         let scenario = Arc::clone(&self.scenario);
-        let manifests = &scenario.manifests;
-        let mut deployment = manifests.deployment.clone();
-        if let Some(template) = self.revisions.template(&scenario.initial_version) {
-            deployment.spec.template = template.clone();
-        }
-        // An HPA has long since had its way.
-        let smallest = manifests
-            .hpas
-            .iter()
-            .find(|hpa| hpa.spec.scale_target_ref.name == deployment.metadata.name);
-        if let Some(smallest) = smallest.and_then(|hpa| hpa.spec.min_replicas) {
-            let replicas = deployment.spec.replicas.unwrap_or(1);
-            deployment.spec.replicas = Some(replicas.max(smallest));
-        }
-        canary.metadata.generation = 1;
-        self.cluster.apply(canary.clone().into());
-        let status = std::mem::take(&mut canary.status);
-        if let Some(Object::Canary(stored)) = self.cluster.get_mut(&self.canary) {
-            stored.status = status;
-        }
-        self.cluster.apply(deployment.into());
-        let objects = (manifests.metric_templates.iter().cloned().map(Object::from))
-            .chain(manifests.alert_providers.iter().cloned().map(Object::from))
-            .chain(manifests.hpas.iter().cloned().map(Object::from))
-            .chain(manifests.ingresses.iter().cloned().map(Object::from))
-            .chain(manifests.http_routes.iter().cloned().map(Object::from))
-            .chain(manifests.services.iter().cloned().map(Object::from))
-            .chain(manifests.config_maps.iter().cloned().map(Object::from))
-            .chain(manifests.secrets.iter().cloned().map(Object::from));
-        objects.for_each(|object| self.cluster.apply(object));
-
         if let Some(first) = self.targets.start_own(&mut self.storage, self.now) {
             let interval = Timestamp::ZERO + scenario.prometheus.scrape_interval;
             self.path
@@ -473,8 +457,10 @@ impl World {
         }
         self.path.settle();
         let mut queries = said.queries;
-        for query in &mut queries {
-            query.truth = truth(&query.text, &self.path, query.evaluated_at);
+        if self.detail == Detail::Story {
+            for query in &mut queries {
+                query.truth = truth(&query.text, &self.path, query.evaluated_at);
+            }
         }
         if ticked.phase_before == Phase::Initializing && ticked.phase_after != Phase::Initializing {
             self.initialized_at = Some(self.now);
@@ -618,33 +604,4 @@ fn promql_options(version: &str) -> promql::Options {
         version,
         ..promql::Options::default()
     }
-}
-
-/// Every query text that the Canary can ask, templates unrendered, that a rule asks, and what Flagger's builtin ones name.
-fn query_texts(scenario: &Scenario, provider: Provider) -> impl Iterator<Item = &str> {
-    let builtin: &[&str] = match provider {
-        Provider::Nginx => &[
-            "nginx_ingress_controller_requests",
-            "nginx_ingress_controller_response_duration_seconds",
-        ],
-        Provider::Kubernetes | Provider::GatewayApiV1 | Provider::PodScaling => {
-            &["http_request_duration_seconds"]
-        }
-    };
-    let manifests = &scenario.manifests;
-    let inline = manifests
-        .canary
-        .spec
-        .analysis
-        .iter()
-        .flat_map(|analysis| &analysis.metrics);
-    let groups = scenario.prometheus.rule_groups.iter();
-    let recorded = groups.flat_map(|group| &group.rules);
-    (manifests
-        .metric_templates
-        .iter()
-        .map(|template| template.spec.query.as_str()))
-    .chain(inline.map(|metric| metric.query.as_str()))
-    .chain(recorded.map(|rule| rule.expr.as_str()))
-    .chain(builtin.iter().copied())
 }

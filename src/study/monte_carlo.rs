@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{Outcome, Record, RequestTotals};
 use crate::scenario::Scenario;
-use crate::sim::World;
+use crate::sim::{Compiled, Runner};
 use crate::time::{Span, Timestamp};
 
 /// What is kept of one run. Times are milliseconds where it is written down.
@@ -70,10 +70,12 @@ pub fn seed(scenario: &Scenario, index: u64) -> u64 {
 
 /// One run, start to horizon.
 pub fn run(scenario: &Arc<Scenario>, seed: u64) -> Run {
-    let mut world = World::new(Arc::clone(scenario), seed);
-    while world.step() {}
-    Run::of(&world.finish(), bin(scenario))
+    let compiled = Compiled::new(Arc::clone(scenario));
+    Run::of(&compiled.runner().outline(seed), bin(scenario))
 }
+
+/// Seeds that a thread takes on together.
+const SEEDS_AT_A_TIME: usize = 8;
 
 /// How runs are spread and watched.
 pub struct Batch<'a> {
@@ -112,18 +114,20 @@ pub struct NoThreads(#[from] rayon::ThreadPoolBuildError);
 impl Batch<'_> {
     /// Runs these seeds; those before the first that was not run where it was ended early.
     pub fn run(&self, scenario: &Arc<Scenario>, seeds: &[u64]) -> Vec<Run> {
-        let one = |seed: &u64| {
+        let compiled = Compiled::new(Arc::clone(scenario));
+        let bin = bin(scenario);
+        let one = |runner: &mut Runner<'_>, seed: &u64| {
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            let run = run(scenario, *seed);
+            let run = Run::of(&runner.outline(*seed), bin);
             (self.done)();
             Some(run)
         };
-        // One seed at a time to a thread: runs differ in length, and each is long against the handing out.
+        // A few seeds at a time to a thread: runs differ in length, and what a runner has learnt serves its next run.
         let runs: Vec<Option<Run>> = self.threads.0.install(|| {
-            let seeds = seeds.par_iter().with_max_len(1);
-            seeds.map(one).collect()
+            let seeds = seeds.par_iter().with_max_len(SEEDS_AT_A_TIME);
+            seeds.map_init(|| compiled.runner(), one).collect()
         });
         runs.into_iter().map_while(|run| run).collect()
     }

@@ -1,6 +1,7 @@
 //! Label sets: what identifies a series (`model/labels/labels.go`).
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The label that holds the metric's name.
@@ -8,9 +9,13 @@ pub const METRIC_NAME: &str = "__name__";
 
 /// A set of labels, sorted by name; none has an empty value, since Prometheus takes an empty label for an absent one.
 ///
-/// Cloning is cheap: the set is shared. Sets order label by label, names before values, as upstream's `labels.Compare` does.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Labels(Arc<[Label]>);
+/// Cloning is cheap: the set is shared. So is looking one up: its hash is worked out once. Sets order label by label, names
+/// before values, as upstream's `labels.Compare` does.
+#[derive(Clone)]
+pub struct Labels {
+    pairs: Arc<[Label]>,
+    hash: u64,
+}
 
 type Label = (Arc<str>, Arc<str>);
 
@@ -26,13 +31,24 @@ impl Labels {
 
     /// `{}`.
     pub fn empty() -> Self {
-        Labels(Arc::from([]))
+        Labels::of(Arc::from([]))
+    }
+
+    /// The set of these pairs, which are sorted and have no empty value.
+    fn of(pairs: Arc<[Label]>) -> Self {
+        let hash = hash(&pairs);
+        Labels { pairs, hash }
+    }
+
+    /// A number that equal sets share, the same on every machine.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.hash
     }
 
     /// The value of a label; empty where the set has none of this name.
     pub fn get(&self, name: &str) -> &str {
         // Sets are small: a scan beats a search.
-        self.0
+        self.pairs
             .iter()
             .find(|(n, _)| &**n == name)
             .map_or("", |(_, v)| v)
@@ -45,31 +61,26 @@ impl Labels {
 
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        self.pairs.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// How many labels there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.pairs.len()
     }
 
     /// Whether there is no label at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs.is_empty()
     }
 
     /// The labels whose name satisfies `keep`.
     pub fn filter(&self, mut keep: impl FnMut(&str) -> bool) -> Labels {
-        if self.0.iter().all(|(name, _)| keep(name)) {
+        if self.pairs.iter().all(|(name, _)| keep(name)) {
             return self.clone();
         }
-        Labels(
-            self.0
-                .iter()
-                .filter(|(name, _)| keep(name))
-                .cloned()
-                .collect(),
-        )
+        let kept = self.pairs.iter().filter(|(name, _)| keep(name));
+        Labels::of(kept.cloned().collect())
     }
 
     /// The set without the metric's name.
@@ -80,9 +91,48 @@ impl Labels {
     /// A builder that starts from this set.
     pub fn to_builder(&self) -> LabelsBuilder {
         LabelsBuilder {
-            labels: self.0.to_vec(),
+            labels: self.pairs.to_vec(),
         }
     }
+}
+
+impl PartialEq for Labels {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pairs, &other.pairs)
+            || self.hash == other.hash && self.pairs == other.pairs
+    }
+}
+
+impl Eq for Labels {}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.pairs.cmp(&other.pairs)
+    }
+}
+
+impl Hash for Labels {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+fn hash(pairs: &[Label]) -> u64 {
+    let texts = pairs.iter().flat_map(|(name, value)| [name, value]);
+    fnv1a(texts.flat_map(|text| text.bytes().chain([0xff])))
+}
+
+/// FNV-1a of 64 bits.
+pub(super) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 impl Default for Labels {
@@ -151,7 +201,7 @@ impl LabelsBuilder {
 
     /// The set.
     pub fn build(self) -> Labels {
-        Labels(self.labels.into())
+        Labels::of(self.labels.into())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::labels::fnv1a;
 use super::target::Target;
 use super::{Labels, Matcher, Queryable, Table};
 use crate::time::{Span, Timestamp};
@@ -283,22 +284,11 @@ impl Queryable for Storage {
     }
 }
 
-/// FNV-1a over the labels of a new series, chained to what came before: stores in which the same series of the same targets were made
+/// The fingerprint after a new series, chained to the one before: stores in which the same series of the same targets were made
 /// in the same order have the same fingerprint, and the same answer to every selection.
 fn chain(fingerprint: u64, target: TargetId, labels: &Labels) -> u64 {
-    let mut hash = fingerprint ^ 0xcbf2_9ce4_8422_2325;
-    let mut eat = |bytes: &[u8]| {
-        for byte in bytes.iter().chain(&[0xff]) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    eat(&target.0.to_le_bytes());
-    for (name, value) in labels.iter() {
-        eat(name.as_bytes());
-        eat(value.as_bytes());
-    }
-    eat(&[0xfe]);
-    hash
+    let series = [fingerprint, target.0.into(), labels.fingerprint()];
+    fnv1a(series.into_iter().flat_map(u64::to_le_bytes))
 }
 
 #[cfg(test)]

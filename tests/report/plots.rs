@@ -55,6 +55,31 @@ fn a_check_without_a_value_says_so_among_the_checks() {
 }
 
 #[test]
+fn faults_stand_between_the_checks_and_the_panels_with_their_names() {
+    let mut record = fixture::chaos30();
+    let plain = render(&record).unwrap();
+    assert!(!texts(&plain).contains(&"faults".to_owned()));
+    record.scenario["chaos"] = serde_json::json!([
+        { "start": 10_000, "end": 40_000, "kind": { "latency": 2_000_000 }, "workload": "canary" },
+        { "start": 20_000, "end": null, "kind": "scrape-gap" },
+        { "start": 30_000, "end": null, "kind": { "pod-kill": 1 }, "version": "v2" },
+        { "start": 86_400_000, "end": null, "kind": "unreachable" },
+    ]);
+    let svg = render(&record).unwrap();
+    let words = texts(&svg);
+    for text in ["faults", "latency canary", "scrape-gap", "pod-kill v2"] {
+        assert!(words.contains(&text.to_owned()), "{text} in {words:?}");
+    }
+    assert!(!words.contains(&"unreachable".to_owned()), "it is never on");
+    assert_ne!(height(&svg), height(&plain));
+}
+
+fn height(svg: &str) -> &str {
+    let height = svg.split(" height=\"").nth(1).unwrap();
+    height.split('"').next().unwrap()
+}
+
+#[test]
 fn the_same_record_gives_the_same_picture_at_whole_pixels() {
     for record in fixture::all() {
         let svg = render(&record).unwrap();

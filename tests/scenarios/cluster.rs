@@ -247,7 +247,7 @@ fn a_process_that_ends_before_the_routers_drop_it_costs_requests_and_a_pre_stop_
     v1.course.shutdown = Some(Distribution::Constant { ns: 100_000_000 });
     let abrupt = run(&scenario, 1);
     assert!(abrupt.requests.failed > 0);
-    let template = &mut scenario.manifests.deployment.spec.template.0;
+    let template = scenario.manifests.deployment.spec.template.json_mut();
     template["spec"]["containers"][0]["lifecycle"] =
         serde_json::json!({ "preStop": { "sleep": { "seconds": 5 } } });
     assert_eq!(run(&scenario, 1).requests.failed, 0);
@@ -295,7 +295,7 @@ fn a_leak_slower_than_the_analysis_is_promoted_and_kills_its_containers_afterwar
         "promoted at {promoted}, killed at {killed}"
     );
     let mut roomy = scenario;
-    let template = &mut roomy.manifests.deployment.spec.template.0;
+    let template = roomy.manifests.deployment.spec.template.json_mut();
     template["spec"]["containers"][0]["resources"]["limits"] = serde_json::json!({});
     let record = run(&roomy, 1);
     assert!(record.findings.iter().all(|f| f.code != "out-of-memory"));

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use super::ast::{At, Expr, ExprKind, Type, When};
 use super::error::EvalError;
 use super::function::Function;
-use super::query::Plan;
+use super::query::{Plan, Query};
 use super::value::{Answer, Value, VectorSample};
 use super::{Options, Version};
 use crate::time::{Span, Timestamp};
@@ -110,6 +110,11 @@ impl Evaluator {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         let memory = Memory::new(plan.nodes);
         Evaluator { plan, memory }
+    }
+
+    /// What it evaluates.
+    pub fn query(&self) -> Query {
+        Query::of(Arc::clone(&self.plan))
     }
 
     /// The value at one moment. The store need not be the one asked before.

@@ -265,9 +265,14 @@ impl<'b> Canvas<'b> {
 
     /// Where a moment lies.
     pub(super) fn x(&self, ms: i64) -> i32 {
-        let width = i64::from(RIGHT - LEFT);
-        LEFT + (width * ms.clamp(0, self.end_ms) / self.end_ms) as i32
+        x_of(ms, self.end_ms)
     }
+}
+
+/// Where a moment lies on a time axis that ends at `end_ms`.
+pub(super) fn x_of(ms: i64, end_ms: i64) -> i32 {
+    let width = i64::from(RIGHT - LEFT);
+    LEFT + (width * ms.clamp(0, end_ms) / end_ms) as i32
 }
 
 impl Plot<'_, '_> {

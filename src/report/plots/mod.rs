@@ -8,6 +8,7 @@ mod axis;
 mod canvas;
 pub mod decided;
 pub mod fan;
+mod faults;
 mod forecast;
 mod frame;
 pub mod outcomes;

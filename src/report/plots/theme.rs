@@ -21,6 +21,9 @@ pub(super) const PASSED: RGBColor = RGBColor(0x00, 0x9e, 0x73);
 /// A check that failed.
 pub(super) const FAILED: RGBColor = RGBColor(0xc4, 0x1e, 0x2a);
 
+/// A fault that was put in.
+pub(super) const FAULT: RGBColor = RGBColor(0xf0, 0xc4, 0xa4);
+
 /// Size of ordinary text, in pixels.
 pub(super) const TEXT: i32 = 19;
 

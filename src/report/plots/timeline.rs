@@ -1,5 +1,5 @@
 //! `timeline.svg`: one run in one picture. Traffic, success rate, latency and pods over one time axis, phases as bands behind
-//! them, the decision as a line through all of them, the checks as marks where they were made.
+//! them, the decision as a line through all of them, the checks as marks where they were made, faults as bands above.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
@@ -14,29 +14,35 @@ use crate::time::Timestamp;
 use super::PlotError;
 use super::axis::round_up;
 use super::canvas::{
-    Canvas, Checked, Drawn, Key, LEFT, PANEL_GAP, PANEL_TITLE, Panel, RIGHT, WIDTH,
+    Canvas, Checked, Drawn, Key, LEFT, PANEL_GAP, PANEL_TITLE, Panel, RIGHT, WIDTH, x_of,
 };
+use super::faults::{Band, faults, lanes};
 use super::series::{
     Bucket, Measure, bounds, bucket_seconds, buckets, lines, measure, on_scale, phases, rounds,
     shown, shown_seconds, steps,
 };
 use super::theme::{self, CANARY, FAILED, INK, PASSED, PRIMARY, TEXT, bold, letters};
 
-/// Height of the picture, in pixels.
+/// Height of the picture without faults, in pixels.
 const HEIGHT: i32 = 1322;
 /// The strip of phases and the row of checks.
 const PHASES: (i32, i32) = (160, 194);
 const CHECKS: (i32, i32) = (200, 230);
-/// Upper edge of the first panel.
-const PANELS: i32 = 240;
+/// Upper edge of the lanes of faults; where there are none, of the first panel.
+const FAULTS: i32 = 240;
+/// Height of a lane of faults, and of the bands in it.
+const LANE: (i32, i32) = (30, 24);
 /// Failed checks whose values are written beside their marks; of more, only the last.
 const FAILURES_NAMED: usize = 3;
 
 /// The picture, as SVG.
 pub fn render(record: &Record) -> Result<String, PlotError> {
     let mut svg = String::new();
-    let root = SVGBackend::with_string(&mut svg, (WIDTH as u32, HEIGHT as u32));
-    let figure = Figure::new(record, root);
+    let end_ms = shown_seconds(record) * 1000;
+    let lanes = lanes(faults(record, end_ms), |ms| x_of(ms, end_ms));
+    let height = HEIGHT + lanes.len() as i32 * LANE.0;
+    let root = SVGBackend::with_string(&mut svg, (WIDTH as u32, height as u32));
+    let figure = Figure::new(record, lanes, root);
     figure.draw()?;
     figure.canvas.root.present()?;
     drop(figure);
@@ -47,12 +53,13 @@ struct Figure<'a, 'b> {
     record: &'a Record,
     canvas: Canvas<'b>,
     phases: Vec<(Phase, i64, i64)>,
+    lanes: Vec<Vec<Band>>,
     bucket_s: i64,
     buckets: Vec<Bucket>,
 }
 
 impl<'a, 'b> Figure<'a, 'b> {
-    fn new(record: &'a Record, root: SVGBackend<'b>) -> Self {
+    fn new(record: &'a Record, lanes: Vec<Vec<Band>>, root: SVGBackend<'b>) -> Self {
         let shown_s = shown_seconds(record);
         let bucket_s = bucket_seconds(record, shown_s);
         let end_ms = shown_s * 1000;
@@ -64,6 +71,7 @@ impl<'a, 'b> Figure<'a, 'b> {
                 marked: decision(record).map(|(_, at, colour)| (at.as_millis(), colour)),
             },
             phases: phases(record, end_ms),
+            lanes,
             bucket_s,
             buckets: buckets(record, shown_s, bucket_s),
         }
@@ -73,9 +81,10 @@ impl<'a, 'b> Figure<'a, 'b> {
         self.canvas.root.fill(&WHITE)?;
         self.titles()?;
         self.phase_strip()?;
-        self.canvas.marked_line(PHASES.0 - 6, PANELS)?;
+        let traffic = FAULTS + self.lanes.len() as i32 * LANE.0;
+        self.canvas.marked_line(PHASES.0 - 6, traffic)?;
         self.checks_row()?;
-        let traffic = PANELS;
+        self.faults()?;
         let success = self.traffic(traffic, 230)?;
         let latency = self.success(success, 270)?;
         let pods = self.latency(latency, 200)?;
@@ -173,6 +182,28 @@ impl<'a, 'b> Figure<'a, 'b> {
             (RIGHT + 148, middle),
             letters(TEXT - 1, INK, HPos::Left),
         )
+    }
+
+    fn faults(&self) -> Drawn {
+        let canvas = &self.canvas;
+        for (lane, bands) in self.lanes.iter().enumerate() {
+            let top = FAULTS + lane as i32 * LANE.0;
+            let (bottom, middle) = (top + LANE.1, top + LANE.1 / 2);
+            if lane == 0 {
+                let place = (LEFT - 12, middle);
+                canvas.text("faults", place, letters(TEXT, INK, HPos::Right))?;
+            }
+            for band in bands {
+                let corners = [(band.from, top), (band.to, bottom)];
+                canvas
+                    .root
+                    .draw(&Rectangle::new(corners, theme::FAULT.filled()))?;
+                canvas.stroke(&[(band.from, top), (band.from, bottom)], FAILED, 2)?;
+                let (x, anchor) = band.name_at;
+                canvas.text(&band.name, (x, middle), letters(TEXT - 1, INK, anchor))?;
+            }
+        }
+        Ok(())
     }
 
     fn traffic(&self, top: i32, height: i32) -> Result<i32, PlotError> {

@@ -54,7 +54,7 @@ impl Reading<'_> {
             return Ok(());
         };
         let requests = |resource: &str| -> i64 {
-            let containers = deployment.spec.template.0.pointer("/spec/containers");
+            let containers = deployment.spec.template.json().pointer("/spec/containers");
             let containers = containers.and_then(Value::as_array).into_iter().flatten();
             let quantities = containers
                 .filter_map(|c| Quantity::read(c.pointer("/resources/requests")?.get(resource)?));

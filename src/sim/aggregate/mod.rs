@@ -132,9 +132,12 @@ impl Aggregate {
 
     /// Other pods, or other weights, from now on.
     pub(super) fn set_shares(&mut self, shares: Shares) {
-        let last = self.shares.last().map(|(from, _)| *from);
         self.use_cpu();
-        if last == Some(self.now) {
+        if self
+            .shares
+            .last()
+            .is_some_and(|(from, _)| *from == self.now)
+        {
             self.shares.pop();
         }
         self.shares.push((self.now, shares));

@@ -122,6 +122,11 @@ impl Targets {
         }
     }
 
+    /// The same, with the draws of a seed.
+    pub(in crate::sim) fn seeded(self, seed: RunSeed) -> Self {
+        Targets { seed, ..self }
+    }
+
     /// Whether the pods of a version are worth scraping.
     pub(in crate::sim) fn exports(&self, version: usize) -> bool {
         let export = &self.exports[version];

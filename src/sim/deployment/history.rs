@@ -33,5 +33,6 @@ impl Sync<'_> {
             self.sets.remove(index);
             self.changed = true;
         }
+        self.find_new();
     }
 }

@@ -140,6 +140,8 @@ impl DeploymentController {
             changed |= set.sync(pods, now, &mut synced.pods);
         }
         let mut sync = Sync {
+            new: None,
+            strategy: Strategy::read(&deployment.spec.strategy),
             deployment,
             sets: &mut self.replica_sets,
             pods,
@@ -147,6 +149,7 @@ impl DeploymentController {
             sizes: &mut synced.sizes,
             changed,
         };
+        sync.find_new();
         sync.run();
         let changed = sync.changed;
         self.next_wake = self.wake_after(deployment, pods, now);
@@ -190,6 +193,9 @@ struct Sync<'a> {
     pods: &'a PodSet,
     now: Timestamp,
     sizes: &'a mut Vec<SizeChange>,
+    strategy: Strategy,
+    /// The ReplicaSet made from the Deployment's template, if there is one: its place among all.
+    new: Option<usize>,
     changed: bool,
 }
 
@@ -207,14 +213,10 @@ impl Sync<'_> {
             self.scale();
             return self.write_status();
         }
-        match self.strategy() {
+        match self.strategy {
             Strategy::Recreate => self.recreate(),
             Strategy::RollingUpdate { .. } => self.roll(),
         }
-    }
-
-    fn strategy(&self) -> Strategy {
-        Strategy::read(&self.deployment.spec.strategy)
     }
 
     /// `spec.replicas`.
@@ -223,28 +225,27 @@ impl Sync<'_> {
     }
 
     fn bounds(&self) -> Bounds {
-        Bounds::of(self.strategy(), self.replicas())
+        Bounds::of(self.strategy, self.replicas())
     }
 
-    /// The ReplicaSet made from the Deployment's template: the oldest where there are several.
+    /// Looks for the ReplicaSet made from the Deployment's template: the oldest where there are several.
     /// Templates are compared as written, the API server's defaulting left out (`EqualIgnoreHash`).
-    fn new_set(&self) -> Option<usize> {
+    fn find_new(&mut self) {
         let template = &self.deployment.spec.template;
-        self.sets
-            .iter()
-            .position(|set| set.revision.template == *template)
+        let mut sets = self.sets.iter();
+        self.new = sets.position(|set| set.revision.template == *template);
     }
 
     /// Indices of all ReplicaSets but the new one, oldest first.
     fn old_sets(&self) -> impl Iterator<Item = usize> + use<> {
-        let new = self.new_set();
+        let new = self.new;
         (0..self.sets.len()).filter(move |i| Some(*i) != new)
     }
 
     /// Gives the new ReplicaSet the highest revision number, its `minReadySeconds`, and the Deployment that revision
     /// (`sync.go`, `getNewReplicaSet`, for one that exists).
     fn number_new(&mut self) {
-        let Some(new) = self.new_set() else { return };
+        let Some(new) = self.new else { return };
         let revision = self.next_revision();
         let min_ready = Span::from_secs(i64::from(self.deployment.spec.min_ready_seconds));
         let set = &mut self.sets[new];
@@ -256,10 +257,10 @@ impl Sync<'_> {
             set.min_ready = min_ready;
             self.changed = true;
         }
-        let number = set.revision_number.to_string();
-        let name = set.revision.replica_set.clone();
+        let number = set.revision_number;
+        let revision = Arc::clone(&set.revision);
         self.annotate_revision(number);
-        self.note_found(&name);
+        self.note_found(&revision.replica_set);
     }
 
     /// One more than the highest revision of the old ReplicaSets.
@@ -268,7 +269,8 @@ impl Sync<'_> {
         old.max().unwrap_or(0) + 1
     }
 
-    fn annotate_revision(&mut self, number: String) {
+    fn annotate_revision(&mut self, number: i64) {
+        let number = number.to_string();
         let annotations = &mut self.deployment.metadata.annotations;
         if annotations.get(REVISION_ANNOTATION) != Some(&number) {
             annotations.insert(REVISION_ANNOTATION.to_owned(), number);
@@ -278,7 +280,7 @@ impl Sync<'_> {
 
     /// Makes the new ReplicaSet where there is none, at the size the strategy allows (`sync.go`, `getNewReplicaSet`).
     fn ensure_new(&mut self) -> usize {
-        if let Some(new) = self.new_set() {
+        if let Some(new) = self.new {
             return new;
         }
         let deployment = &*self.deployment;
@@ -287,18 +289,14 @@ impl Sync<'_> {
             .map(|collisions| names::template_hash(template, collisions))
             .find(|hash| self.sets.iter().all(|s| s.revision.template_hash != *hash))
             .expect("more hashes than ReplicaSets");
-        let mut labels = template.labels();
-        labels.insert("pod-template-hash".to_owned(), template_hash.clone());
-        let revision = Arc::new(Revision {
-            namespace: deployment.metadata.namespace.clone(),
-            deployment: deployment.metadata.name.clone(),
-            replica_set: format!("{}-{template_hash}", deployment.metadata.name),
+        let revision = Arc::new(Revision::new(
+            &deployment.metadata.namespace,
+            &deployment.metadata.name,
+            template.clone(),
             template_hash,
-            template: template.clone(),
-            labels,
-        });
+        ));
         let (replicas, bounds) = (self.replicas(), self.bounds());
-        let size = match self.strategy() {
+        let size = match self.strategy {
             Strategy::Recreate => replicas,
             Strategy::RollingUpdate { .. } => bounds.grown(0, replicas, self.total()),
         };
@@ -317,6 +315,7 @@ impl Sync<'_> {
             (s.created, &s.revision.replica_set) <= (set.created, &revision.replica_set)
         });
         self.sets.insert(place, set);
+        self.new = Some(place);
         self.changed = true;
         self.note_created(&revision.replica_set);
         self.sizes.push(SizeChange {
@@ -324,7 +323,7 @@ impl Sync<'_> {
             from: None,
             to: Some(size),
         });
-        self.annotate_revision(revision_number.to_string());
+        self.annotate_revision(revision_number);
         place
     }
 

@@ -223,14 +223,7 @@ mod tests {
 
     /// Which of these pods a scale-down takes first.
     fn first_of(lives: &[Life]) -> u32 {
-        let revision = Arc::new(Revision {
-            namespace: "test".to_owned(),
-            deployment: "app".to_owned(),
-            replica_set: "app-1".to_owned(),
-            template_hash: "1".to_owned(),
-            template: PodTemplate::default(),
-            labels: BTreeMap::new(),
-        });
+        let revision = Arc::new(Revision::new("test", "app", PodTemplate::default(), "1"));
         let mut pods = PodSet::new();
         for life in lives {
             let at = Timestamp::from_secs;

@@ -22,20 +22,20 @@ impl Sync<'_> {
             .filter(|i| self.sets[*i].replicas > 0)
             .collect();
         if let [] | [_] = active[..] {
-            let newest = || self.new_set().or(self.sets.len().checked_sub(1));
+            let newest = || self.new.or(self.sets.len().checked_sub(1));
             if let Some(only) = active.first().copied().or_else(newest) {
                 self.resize(only, replicas);
             }
             return;
         }
         if self.is_saturated() {
-            let new = self.new_set();
+            let new = self.new;
             for index in active.into_iter().filter(|i| Some(*i) != new) {
                 self.resize(index, 0);
             }
             return;
         }
-        if let Strategy::RollingUpdate { .. } = self.strategy() {
+        if let Strategy::RollingUpdate { .. } = self.strategy {
             self.scale_in_proportion(active);
         }
     }
@@ -43,7 +43,7 @@ impl Sync<'_> {
     /// Whether the new ReplicaSet has, and was meant to have, all pods, and all are available.
     fn is_saturated(&self) -> bool {
         let replicas = self.replicas();
-        self.new_set().is_some_and(|new| {
+        self.new.is_some_and(|new| {
             let set = &self.sets[new];
             set.replicas == replicas
                 && set.desired_annotation == replicas

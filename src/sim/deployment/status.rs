@@ -63,8 +63,7 @@ impl Sync<'_> {
     }
 
     fn set_progressing(&mut self, status: &str, reason: &str, message: String) {
-        let condition = self.condition(PROGRESSING, status, reason, message);
-        self.changed |= set_condition(&mut self.deployment.status, condition);
+        self.set_condition(PROGRESSING, status, reason, || message);
     }
 
     /// `cleanupDeployment` runs once the stored status says that the rollout is complete.
@@ -76,42 +75,43 @@ impl Sync<'_> {
 
     /// Writes the counts and Available; Progressing stays as it is (`syncDeploymentStatus`).
     pub(super) fn write_status(&mut self) {
-        let status = self.calculate();
-        self.store(status);
+        let counts = self.counts();
+        self.write_available(&counts);
+        self.store(counts);
     }
 
     /// Writes counts and both conditions (`syncRolloutStatus`).
     pub(super) fn write_rollout_status(&mut self) {
-        let mut status = self.calculate();
+        let counts = self.counts();
+        self.write_available(&counts);
         let stored = &self.deployment.status;
         let reason = progressing(stored).map(|c| c.reason.as_str());
         let was_complete =
-            status.replicas == status.updated_replicas && reason == Some(REASON_COMPLETE);
+            counts.replicas == counts.updated_replicas && reason == Some(REASON_COMPLETE);
         if deadline(self.deployment).is_none() {
-            status.conditions.retain(|c| c.kind != PROGRESSING);
+            self.drop_progressing();
         } else if !was_complete {
-            if is_complete(self.deployment, &status) {
+            if is_complete(self.deployment, &counts) {
                 let message = format!("{} has successfully progressed.", self.subject());
-                let condition = self.condition(PROGRESSING, "True", REASON_COMPLETE, message);
-                set_condition(&mut status, condition);
-            } else if has_progressed(stored, &status) {
+                self.set_progressing("True", REASON_COMPLETE, message);
+            } else if has_progressed(stored, &counts) {
                 let message = format!("{} is progressing.", self.subject());
                 let condition = self.condition(PROGRESSING, "True", REASON_UPDATED, message);
-                refresh_condition(&mut status, condition);
-            } else if is_timed_out(self.deployment, &status, self.now) {
+                self.changed |= refresh_condition(&mut self.deployment.status, condition);
+            } else if is_timed_out(self.deployment, self.now) {
                 let message = format!("{} has timed out progressing.", self.subject());
-                let condition = self.condition(PROGRESSING, "False", REASON_TIMED_OUT, message);
-                set_condition(&mut status, condition);
+                self.set_progressing("False", REASON_TIMED_OUT, message);
             }
         }
-        self.store(status);
+        self.store(counts);
     }
 
-    fn calculate(&self) -> DeploymentStatus {
+    /// What the ReplicaSets count, without conditions.
+    fn counts(&self) -> DeploymentStatus {
         let sum = |count: fn(&super::ReplicaSet) -> i32| self.sets.iter().map(count).sum::<i32>();
-        let updated = self.new_set().map(|new| self.sets[new].status.replicas);
+        let updated = self.new.map(|new| self.sets[new].status.replicas);
         let available = self.available();
-        let mut status = DeploymentStatus {
+        DeploymentStatus {
             observed_generation: self.deployment.metadata.generation,
             replicas: sum(|s| s.status.replicas),
             updated_replicas: updated.unwrap_or(0),
@@ -119,10 +119,13 @@ impl Sync<'_> {
             available_replicas: available,
             unavailable_replicas: (self.total() - available).max(0),
             terminating_replicas: Some(sum(|s| s.status.terminating)),
-            conditions: self.deployment.status.conditions.clone(),
-        };
-        let enough = available >= self.replicas() - self.bounds().unavailable;
-        let (value, reason, message) = if enough {
+            conditions: Vec::new(),
+        }
+    }
+
+    fn write_available(&mut self, counts: &DeploymentStatus) {
+        let least = self.replicas() - self.bounds().unavailable;
+        let (value, reason, message) = if counts.available_replicas >= least {
             (
                 "True",
                 "MinimumReplicasAvailable",
@@ -135,24 +138,50 @@ impl Sync<'_> {
                 "Deployment does not have minimum availability.",
             )
         };
-        let condition = self.condition(AVAILABLE, value, reason, message.to_owned());
-        set_condition(&mut status, condition);
-        status
+        self.set_condition(AVAILABLE, value, reason, || message.to_owned());
     }
 
-    fn store(&mut self, status: DeploymentStatus) {
-        if self.deployment.status != status {
-            self.deployment.status = status;
-            self.changed = true;
-        }
+    fn drop_progressing(&mut self) {
+        let conditions = &mut self.deployment.status.conditions;
+        let before = conditions.len();
+        conditions.retain(|c| c.kind != PROGRESSING);
+        self.changed |= conditions.len() != before;
+    }
+
+    /// Writes counts; the conditions stay as they are.
+    fn store(&mut self, counts: DeploymentStatus) {
+        let stored = &mut self.deployment.status;
+        let conditions = std::mem::take(&mut stored.conditions);
+        self.changed |= *stored != counts;
+        *stored = DeploymentStatus {
+            conditions,
+            ..counts
+        };
     }
 
     /// What a message speaks of: the new ReplicaSet, or the Deployment while there is none.
     fn subject(&self) -> String {
-        match self.new_set() {
+        match self.new {
             Some(new) => format!("ReplicaSet \"{}\"", self.sets[new].revision.replica_set),
             None => format!("Deployment \"{}\"", self.deployment.metadata.name),
         }
+    }
+
+    /// `SetDeploymentCondition`: one of the same status and reason is left alone; a change moves it to the end of the list.
+    fn set_condition(
+        &mut self,
+        kind: &str,
+        status: &str,
+        reason: &str,
+        message: impl FnOnce() -> String,
+    ) {
+        let mut stored = self.deployment.status.conditions.iter();
+        if stored.any(|c| c.kind == kind && c.status == status && c.reason == reason) {
+            return;
+        }
+        let condition = self.condition(kind, status, reason, message());
+        refresh_condition(&mut self.deployment.status, condition);
+        self.changed = true;
     }
 
     fn condition(&self, kind: &str, status: &str, reason: &str, message: String) -> Condition {
@@ -210,8 +239,9 @@ fn has_progressed(stored: &DeploymentStatus, status: &DeploymentStatus) -> bool 
         || status.available_replicas > stored.available_replicas
 }
 
-fn is_timed_out(deployment: &Deployment, status: &DeploymentStatus, now: Timestamp) -> bool {
-    let (Some(deadline), Some(condition)) = (deadline(deployment), progressing(status)) else {
+fn is_timed_out(deployment: &Deployment, now: Timestamp) -> bool {
+    let progressing = progressing(&deployment.status);
+    let (Some(deadline), Some(condition)) = (deadline(deployment), progressing) else {
         return false;
     };
     match condition.reason.as_str() {
@@ -223,22 +253,18 @@ fn is_timed_out(deployment: &Deployment, status: &DeploymentStatus, now: Timesta
     }
 }
 
-/// `SetDeploymentCondition`: one of the same status and reason is left alone; a change moves it to the end of the list.
-fn set_condition(status: &mut DeploymentStatus, condition: Condition) -> bool {
-    let stored = status.conditions.iter().find(|c| c.kind == condition.kind);
-    if stored.is_some_and(|c| c.status == condition.status && c.reason == condition.reason) {
-        return false;
-    }
-    refresh_condition(status, condition);
-    true
-}
-
-/// Replaces a condition even where status and reason stay, so that `lastUpdateTime` moves.
-fn refresh_condition(status: &mut DeploymentStatus, mut condition: Condition) {
-    let stored = status.conditions.iter().find(|c| c.kind == condition.kind);
-    if let Some(stored) = stored.filter(|c| c.status == condition.status) {
+/// Replaces a condition even where status and reason stay, so that `lastUpdateTime` moves; says whether anything changed.
+fn refresh_condition(status: &mut DeploymentStatus, mut condition: Condition) -> bool {
+    let place = status
+        .conditions
+        .iter()
+        .position(|c| c.kind == condition.kind);
+    let stored = place.map(|place| status.conditions.remove(place));
+    if let Some(stored) = stored.as_ref().filter(|c| c.status == condition.status) {
         condition.last_transition_time = stored.last_transition_time;
     }
-    status.conditions.retain(|c| c.kind != condition.kind);
+    let moved = place != Some(status.conditions.len());
+    let changed = moved || stored.as_ref() != Some(&condition);
     status.conditions.push(condition);
+    changed
 }

@@ -24,15 +24,15 @@ pub struct PodView {
 }
 
 impl PodView {
-    /// A pod as it is. `requests` are those of its template.
-    pub fn of(pod: &Pod, requests: &Arc<PodRequests>) -> Self {
+    /// A pod as it is.
+    pub fn of(pod: &Pod) -> Self {
         PodView {
             name: pod.name.clone(),
             phase: pod.phase,
             terminating: pod.is_terminating(),
             start_time: pod.start_time,
             ready: pod.ready,
-            requests: Arc::clone(requests),
+            requests: Arc::clone(&pod.revision.requests),
         }
     }
 }

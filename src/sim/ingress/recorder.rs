@@ -8,6 +8,8 @@
 //! nginx measures times in whole milliseconds, as the difference of two clock readings that are each cut off
 //! (`ngx_http_variable_request_time`), so a request that takes 5.4 ms is reported as 5 or 6.
 
+use std::sync::LazyLock;
+
 use super::counters::{BUCKET_BOUNDS, BUCKETS, Counters, Histogram, cell_of, cells};
 use super::losses::Losses;
 use super::{Group, IngressPlan, ScrapeGrid, Status};
@@ -33,6 +35,10 @@ const FLUSH_PHASES: u64 = 1 << 32;
 /// One more than the largest number of milliseconds that has a bucket of its own.
 const LAST_BOUND_MS: u64 = 10_000;
 
+/// Bucket by milliseconds, up to the last bound and one more.
+static BUCKET_BY_MS: LazyLock<Vec<u8>> =
+    LazyLock::new(|| (0..=LAST_BOUND_MS + 1).map(bucket_of).collect());
+
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     records: bool,
@@ -54,8 +60,6 @@ pub(crate) struct Recorder {
     late: Vec<Late>,
     /// What the scrapes so far have seen.
     exported: Counters,
-    /// Bucket by milliseconds, up to the last bound and one more.
-    bucket_by_ms: Box<[u8]>,
 }
 
 /// A request as the ingress records it.
@@ -120,7 +124,6 @@ impl Recorder {
             blind: std::array::from_fn(|_| vec![0; cells * STRIDE].into()),
             late: Vec::new(),
             exported: Counters::new(plan.groups),
-            bucket_by_ms: (0..=LAST_BOUND_MS + 1).map(bucket_of).collect(),
         };
         recorder.aim();
         recorder
@@ -144,7 +147,7 @@ impl Recorder {
         let cells = self.cells;
         let windows = &mut self.windows[..];
         let last_flush = &self.last_flush[..];
-        let bucket_by_ms = &self.bucket_by_ms[..];
+        let bucket_by_ms = &BUCKET_BY_MS[..];
         for (request, (((worker, endpoint), failed), (arrival, completion))) in
             requests.zip(times).enumerate()
         {
@@ -312,7 +315,7 @@ impl Recorder {
         let ms = millisecond(record.completion) - millisecond(record.arrival);
         Place {
             cell: cell_of(record.group, status),
-            bucket: self.bucket_by_ms[ms.min(LAST_BOUND_MS + 1) as usize].into(),
+            bucket: BUCKET_BY_MS[ms.min(LAST_BOUND_MS + 1) as usize].into(),
             ms,
             upstream: record.upstream,
         }

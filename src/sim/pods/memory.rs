@@ -28,7 +28,7 @@ impl From<Memory> for WorkingSet {
 /// What the first container of a pod may use, in bytes; `None` where the template sets no limit.
 pub fn limit_of(template: &PodTemplate) -> Option<u64> {
     let limit = template
-        .0
+        .json()
         .pointer("/spec/containers/0/resources/limits/memory")?;
     u64::try_from(Quantity::read(limit)?.value()).ok()
 }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn the_limit_is_the_first_containers() {
         let with = |limits: serde_json::Value| {
-            PodTemplate(serde_json::json!({"spec": {"containers": [
+            PodTemplate::from(serde_json::json!({"spec": {"containers": [
                 {"name": "app", "resources": {"limits": limits}},
                 {"name": "proxy", "resources": {"limits": {"memory": "1Mi"}}},
             ]}}))

@@ -135,14 +135,7 @@ mod tests {
     };
 
     fn pods(n: usize) -> (PodSet, Vec<PodId>) {
-        let revision = Arc::new(Revision {
-            namespace: "test".to_owned(),
-            deployment: "app".to_owned(),
-            replica_set: "app-1".to_owned(),
-            template_hash: "1".to_owned(),
-            template: PodTemplate::default(),
-            labels: BTreeMap::new(),
-        });
+        let revision = Arc::new(Revision::new("test", "app", PodTemplate::default(), "1"));
         let mut pods = PodSet::new();
         let ids = (0..n).map(|_| pods.create(&revision, Timestamp::ZERO));
         let ids = ids.collect();
@@ -150,7 +143,7 @@ mod tests {
     }
 
     fn requests(cpu: &str) -> PodRequests {
-        PodRequests::of_template(&PodTemplate(json!({ "spec": { "containers": [
+        PodRequests::of_template(&PodTemplate::from(json!({ "spec": { "containers": [
             { "name": "app", "resources": { "requests": { "cpu": cpu } } },
         ]}})))
     }

@@ -71,7 +71,7 @@ pub enum Started {
 impl PodProbes {
     /// As the template has them.
     pub fn of_template(template: &PodTemplate) -> Self {
-        let container = &template.0["spec"]["containers"][0];
+        let container = &template.json()["spec"]["containers"][0];
         let probe = |key: &str| {
             Some(&container[key])
                 .filter(|v| v.is_object())
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn probes_are_read_with_their_defaults() {
-        let template = PodTemplate(json!({ "spec": { "containers": [{
+        let template = PodTemplate::from(json!({ "spec": { "containers": [{
             "readinessProbe": { "httpGet": { "port": 80 }, "periodSeconds": 3 },
         }]}}));
         let probes = PodProbes::of_template(&template);

@@ -56,7 +56,7 @@ pub enum RequestError {
 impl PodRequests {
     /// Requests of a pod made from this template.
     pub fn of_template(template: &PodTemplate) -> Self {
-        let spec = &template.0["spec"];
+        let spec = &template.json()["spec"];
         let list = |key: &str| spec[key].as_array().map_or(&[][..], Vec::as_slice);
         let container = |c: &Value| ContainerRequests {
             name: c["name"].as_str().unwrap_or_default().to_owned(),
@@ -125,7 +125,7 @@ impl PodRequests {
 /// `limits.memory` of the first container, in bytes; beyond it the kernel kills the container.
 pub fn memory_limit(template: &PodTemplate) -> Option<i64> {
     let limit = template
-        .0
+        .json()
         .pointer("/spec/containers/0/resources/limits/memory")?;
     Some(Quantity::read(limit)?.value())
 }
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn requests_add_up_over_containers_and_sidecars() {
-        let template = PodTemplate(json!({ "spec": {
+        let template = PodTemplate::from(json!({ "spec": {
             "initContainers": [
                 { "name": "migrate", "resources": { "requests": { "cpu": "2" } } },
                 { "name": "proxy", "restartPolicy": "Always",

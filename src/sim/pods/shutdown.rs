@@ -44,7 +44,7 @@ impl Shutdown {
 
     /// Grace period and preStop sleep as the template has them; the durations that it does not tell are zero.
     pub fn of_template(template: &PodTemplate) -> Self {
-        let spec = &template.0["spec"];
+        let spec = &template.json()["spec"];
         let seconds = |value: &Value| {
             let seconds = i32::try_from(value.as_i64()?).ok()?;
             Some(Span::from_secs(i64::from(seconds.max(0))))
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn grace_and_pre_stop_sleep_are_read_from_the_template() {
-        let template = PodTemplate(json!({ "spec": {
+        let template = PodTemplate::from(json!({ "spec": {
             "terminationGracePeriodSeconds": 5,
             "containers": [{ "lifecycle": { "preStop": { "sleep": { "seconds": 3 } } } }],
         }}));

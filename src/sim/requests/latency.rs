@@ -6,9 +6,6 @@
 /// Binary digits of a latency that pick a bucket inside a doubling.
 const BUCKET_BITS: u32 = 5;
 
-/// Buckets of a doubling.
-pub(super) const DOUBLING: usize = 1 << BUCKET_BITS;
-
 /// Bits of a float that lie below those that name its bucket.
 const SHIFT: u32 = f64::MANTISSA_DIGITS - 1 - BUCKET_BITS;
 

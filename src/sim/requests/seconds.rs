@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::batch::Answered;
-use super::latency::{DOUBLING, LATENCY_BUCKETS, bucket, quantile_ms};
+use super::latency::{LATENCY_BUCKETS, bucket, quantile_ms};
 use crate::record::{Latency, RequestTotals};
 use crate::sim::clock::{Nanos, SECOND, Tick, moment};
 use crate::sim::service::Side;
@@ -70,6 +70,8 @@ struct Running {
     end: Tick,
     /// By side and bucket.
     latencies: Vec<u32>,
+    /// Where all latencies lie: most of the scale is empty.
+    occupied: Range<usize>,
     failed: [u64; 2],
     slowest_ns: u64,
 }
@@ -128,11 +130,15 @@ impl SecondLog {
         let latencies = &mut running.latencies[..];
         let requests = answered.endpoints.iter().zip(answered.failed);
         let times = answered.arrivals.iter().zip(answered.completions);
+        let (mut lowest, mut highest) = (LATENCY_BUCKETS, 0);
         for ((endpoint, failed), (arrival, completion)) in requests.zip(times) {
             let side = endpoint.side as usize;
-            latencies[side * LATENCY_BUCKETS + bucket(completion - arrival)] += 1;
+            let bucket = bucket(completion - arrival);
+            (lowest, highest) = (lowest.min(bucket), highest.max(bucket));
+            latencies[side * LATENCY_BUCKETS + bucket] += 1;
             running.failed[side] += u64::from(*failed);
         }
+        running.occupy(lowest..highest + 1);
         running.slowest_ns = running.slowest_ns.max(longest_ns);
     }
 
@@ -143,11 +149,13 @@ impl SecondLog {
         let failed = i64::from(now.failed) - before.map_or(0, |before| i64::from(before.failed));
         if arrival >= self.running.start {
             let side = side as usize;
+            let bucket_now = bucket(now.latency_ns);
+            self.running.occupy(bucket_now..bucket_now + 1);
             let latencies = &mut self.running.latencies[side * LATENCY_BUCKETS..];
             if let Some(before) = before {
                 latencies[bucket(before.latency_ns)] -= 1;
             }
-            latencies[bucket(now.latency_ns)] += 1;
+            latencies[bucket_now] += 1;
             let failures = &mut self.running.failed[side];
             *failures = failures.wrapping_add_signed(failed);
             self.running.slowest_ns = self.running.slowest_ns.max(now.latency_ns);
@@ -177,6 +185,7 @@ impl SecondLog {
     /// Counts so many requests that nobody answered.
     pub(super) fn refuse(&mut self, count: u32) {
         let side = Side::Primary as usize;
+        self.running.occupy(0..1);
         self.running.latencies[side * LATENCY_BUCKETS] += count;
         self.running.failed[side] += u64::from(count);
     }
@@ -276,7 +285,7 @@ impl SecondLog {
     /// Files the running second, which ends at `end`, and starts the next there.
     fn close(&mut self, end: Tick) {
         let stats = self.running.stats();
-        let occupied = self.running.occupied();
+        let occupied = self.running.occupied.clone();
         add(&mut self.totals, &stats);
         self.slowest_ns = self.slowest_ns.max(self.running.slowest_ns);
         let mut packed = [self.dropped + self.packed.len(); 3];
@@ -327,6 +336,7 @@ impl Running {
             start,
             end: start + SECOND as u64,
             latencies: vec![0; 2 * LATENCY_BUCKETS],
+            occupied: 0..0,
             failed: [0; 2],
             slowest_ns: 0,
         }
@@ -336,27 +346,22 @@ impl Running {
     fn restart(&mut self, start: Tick) {
         self.start = start;
         self.end = start + SECOND as u64;
-        self.latencies.fill(0);
+        for latencies in self.latencies.chunks_exact_mut(LATENCY_BUCKETS) {
+            latencies[self.occupied.clone()].fill(0);
+        }
+        self.occupied = 0..0;
         self.failed = [0; 2];
         self.slowest_ns = 0;
     }
 
-    /// Where all latencies lie, in whole doublings: most of the scale is empty, and is looked through but once.
-    fn occupied(&self) -> Range<usize> {
-        let doublings = self.side(Side::Primary).chunks_exact(DOUBLING);
-        let doublings = doublings.zip(self.side(Side::Canary).chunks_exact(DOUBLING));
-        let taken = doublings.map(|(primary, canary)| {
-            let both = primary.iter().zip(canary);
-            both.fold(0, |taken, (a, b)| taken | a | b) > 0
-        });
-        let (mut first, mut end) = (usize::MAX, 0);
-        for (number, taken) in taken.enumerate() {
-            if taken {
-                first = first.min(number);
-                end = number + 1;
-            }
-        }
-        first.min(end) * DOUBLING..end * DOUBLING
+    /// Latencies come to lie in these buckets; in none where the range is empty.
+    fn occupy(&mut self, buckets: Range<usize>) {
+        let Range { start, end } = self.occupied;
+        self.occupied = match (self.occupied.is_empty(), buckets.is_empty()) {
+            (_, true) => return,
+            (true, false) => buckets,
+            (false, false) => start.min(buckets.start)..end.max(buckets.end),
+        };
     }
 
     fn side(&self, side: Side) -> &[u32] {
@@ -364,7 +369,7 @@ impl Running {
     }
 
     fn stats(&self) -> SecondStats {
-        let occupied = self.occupied();
+        let occupied = self.occupied.clone();
         let [a, b] = [Side::Primary, Side::Canary].map(|side| &self.side(side)[occupied.clone()]);
         let count = |counts: &[u32]| counts.iter().map(|&count| u64::from(count)).sum();
         let (primary, canary): (u64, u64) = (count(a), count(b));

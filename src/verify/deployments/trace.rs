@@ -265,7 +265,7 @@ impl Change {
 }
 
 fn template(image: &str) -> PodTemplate {
-    PodTemplate(json!({
+    PodTemplate::from(json!({
         "metadata": { "labels": { "app": "app" } },
         "spec": { "containers": [{ "name": "app", "image": image }] },
     }))

@@ -417,7 +417,7 @@ pub(super) fn settings(trace: &Trace) -> Settings {
 }
 
 fn restart(target: &mut Deployment, value: &str) {
-    let template = &mut target.spec.template.0;
+    let template = target.spec.template.json_mut();
     for (holder, key) in [("", "metadata"), ("/metadata", "annotations")] {
         if let Some(fields) = template.pointer_mut(holder).and_then(Value::as_object_mut) {
             fields
