@@ -14,6 +14,7 @@ pub mod kubectl;
 pub mod lint;
 pub mod plots;
 pub mod providers;
+pub mod replay;
 pub mod text;
 pub mod verdict;
 pub mod words;

@@ -40,6 +40,7 @@ impl World {
             latency: self.path.latency(),
             load_tests: self.load_tests(recording.zero),
             findings: Vec::new(),
+            replay: None,
         };
         record.delivery = self.delivery(&record, recording.zero);
         record.findings = findings(&Case {

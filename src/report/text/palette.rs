@@ -31,7 +31,7 @@ impl Palette {
         )
     }
 
-    pub(super) fn passed(self, passed: bool, text: &str) -> String {
+    pub(in crate::report) fn passed(self, passed: bool, text: &str) -> String {
         self.paint(if passed { Colour::Good } else { Colour::Bad }, text)
     }
 
