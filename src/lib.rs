@@ -29,6 +29,7 @@
 //! - [`sim`]: the simulated world, and the loop that serves its requests.
 //! - [`tsdb`], [`promql`]: what Prometheus stores, and how it answers.
 //! - [`record`]: what one run leaves behind.
+//! - [`replay`]: the engine over series that a real Prometheus recorded.
 //! - [`lint`]: what is wrong with a Canary before a rollout meets it, one rule a file.
 //! - [`study`]: what many runs, or expectations held against one, come to.
 //! - [`report`]: a record as text, tables, JSON and pictures.
@@ -40,12 +41,14 @@ pub mod canary;
 pub mod cli;
 pub mod diagnostic;
 pub mod engine;
+mod evaluator;
 pub mod gotemplate;
 pub mod k8s;
 pub mod lint;
 pub mod openmetrics;
 pub mod promql;
 pub mod record;
+pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod seed;

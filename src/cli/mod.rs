@@ -13,11 +13,13 @@ pub mod merge;
 pub mod power;
 pub mod predict;
 pub mod query;
+pub mod replay;
 mod revision;
 mod scenario_files;
 mod schema;
 mod series;
 pub mod simulate;
+mod source;
 pub mod tune;
 pub mod verify;
 
@@ -64,6 +66,8 @@ pub enum Command {
     Explain(explain::Explain),
     /// Say what a query would have answered.
     Query(query::Query),
+    /// Run the engine over recorded series: what it decided tick by tick, or would have decided.
+    Replay(replay::Replay),
     /// Print the JSON Schema of scenario files.
     Schema,
     /// Hold recorded truth (Flagger's, Kubernetes', Prometheus') against ours.
@@ -146,6 +150,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Lint(args) => lint::run(&args, palette, &mut io::stdin(), &mut out),
         Command::Explain(args) => explain::run(&args, &mut out),
         Command::Query(args) => query::run(&args, &mut out),
+        Command::Replay(args) => replay::run(&args, palette, &mut out),
         Command::Schema => schema::run(&mut out),
         Command::Verify(args) => verify::run(&args, &mut out),
     };

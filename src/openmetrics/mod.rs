@@ -23,5 +23,5 @@ mod line;
 mod read;
 mod write;
 
-pub use read::{Format, ReadError, ReadOptions, ReadSummary, read};
+pub use read::{Format, ReadError, ReadOptions, ReadSummary, Wanted, read, read_wanted, sniff};
 pub use write::{write, write_since};

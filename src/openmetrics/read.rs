@@ -1,11 +1,12 @@
 //! From text to the store, line by line.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
 use super::line::{self, BadLine, Line, Rules};
 use crate::time::Timestamp;
-use crate::tsdb::{ScrapeLabels, SeriesId, Storage};
+use crate::tsdb::{Labels, Queryable, STALE, ScrapeLabels, SeriesId, Storage};
 
 /// No exporter writes lines that long; a file that has one is no metrics.
 const MAX_LINE: u64 = 1 << 20;
@@ -31,6 +32,19 @@ pub struct ReadOptions {
     pub zero: Timestamp,
     /// What happens to the labels, as when the text is one scrape. By default they stay as they are.
     pub labels: ScrapeLabels,
+    /// Takes a NaN for a stale marker, except of a quantile, which is NaN while nothing was observed. Neither format can write
+    /// the marker, and what dumps a database writes NaN for it; counters and histograms are never NaN otherwise.
+    pub nan_is_stale: bool,
+}
+
+/// Which samples of a text are kept.
+pub struct Wanted<'a> {
+    /// Asked once for each series (again where its lines do not stand together).
+    pub series: &'a mut dyn FnMut(&Labels) -> bool,
+    /// The oldest moment that matters.
+    pub from: Timestamp,
+    /// The newest.
+    pub to: Timestamp,
 }
 
 /// What was read.
@@ -40,7 +54,7 @@ pub struct ReadSummary {
     pub lines: usize,
     /// Samples put into the store.
     pub samples: usize,
-    /// The oldest and the newest of them.
+    /// The oldest and the newest of the series that are kept, whether they were put into the store or not.
     pub span: Option<(Timestamp, Timestamp)>,
 }
 
@@ -62,6 +76,20 @@ pub enum ReadError {
     },
 }
 
+/// Which of the formats a text is in, by how it begins: exposition format counts milliseconds since 1970, which as seconds
+/// would lie thousands of years ahead.
+pub fn sniff(head: &[u8]) -> Format {
+    let text = String::from_utf8_lossy(head);
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let time = samples
+        .filter_map(|line| line.rsplit_once(' ').map(|(_, last)| last.trim()))
+        .find(|last| last.len() >= 10 && last.bytes().all(|byte| byte.is_ascii_digit()));
+    match time.and_then(|time| time.parse::<u64>().ok()) {
+        Some(time) if time > 100_000_000_000 => Format::Prometheus,
+        _ => Format::OpenMetrics,
+    }
+}
+
 /// Reads samples into a store, in which each series gets a target of its own. The samples of a series must come in time order.
 ///
 /// Memory does not grow with the text beyond what the store keeps.
@@ -73,9 +101,29 @@ pub fn read(
     storage: &mut Storage,
     options: &ReadOptions,
 ) -> Result<ReadSummary, ReadError> {
+    let all = Wanted {
+        series: &mut |_| true,
+        from: Timestamp::from_millis(i64::MIN),
+        to: Timestamp::from_millis(i64::MAX),
+    };
+    read_wanted(input, storage, options, all)
+}
+
+/// As [`read`], of the series and the time that are wanted: memory grows with these alone, however long the text is.
+///
+/// # Errors
+/// As [`read`]; the order of samples is looked at in wanted series alone, there also outside the wanted time.
+pub fn read_wanted(
+    input: impl BufRead,
+    storage: &mut Storage,
+    options: &ReadOptions,
+    wanted: Wanted<'_>,
+) -> Result<ReadSummary, ReadError> {
     let mut reader = Reader {
         input,
         storage,
+        wanted,
+        passed_over: HashMap::new(),
         options,
         summary: ReadSummary::default(),
         text: String::new(),
@@ -96,18 +144,21 @@ pub fn read(
     Ok(reader.summary)
 }
 
-struct Reader<'a, R> {
+struct Reader<'a, 'w, R> {
     input: R,
     storage: &'a mut Storage,
+    wanted: Wanted<'w>,
+    /// The newest sample of each series that was outside the wanted time; for look-ups only.
+    passed_over: HashMap<SeriesId, Timestamp>,
     options: &'a ReadOptions,
     summary: ReadSummary,
     /// The line at hand.
     text: String,
     /// The series of a line before, as it was written there: files are mostly series by series.
-    last: Option<(String, SeriesId)>,
+    last: Option<(String, Option<SeriesId>)>,
 }
 
-impl<R: BufRead> Reader<'_, R> {
+impl<R: BufRead> Reader<'_, '_, R> {
     /// Reads the next line; false after the last.
     fn next_line(&mut self) -> Result<bool, ReadError> {
         self.text.clear();
@@ -164,31 +215,61 @@ impl<R: BufRead> Reader<'_, R> {
                 Line::Sample { labels, end } => {
                     let exposed = labels.iter().map(|(name, value)| (&**name, &**value));
                     let labels = self.options.labels.resolve(exposed);
-                    let series = self.storage.own_series(&labels).map_err(|taken| BadLine {
-                        message: taken.to_string(),
-                        at: 0,
-                    })?;
+                    let series = match (self.wanted.series)(&labels) {
+                        true => Some(self.kept(&labels)?),
+                        false => None,
+                    };
                     self.last = Some((text[..end].to_owned(), series));
                     (series, end)
                 }
             },
         };
         let (value, time) = line::parse_sample(text, end, rules)?;
+        let Some(series) = series else {
+            return Ok(false);
+        };
         let bad = |message: String| BadLine { message, at: end };
         let stated = time.map(|time| self.options.zero + (time - Timestamp::ZERO));
         let Some(at) = stated.or(self.options.default_time) else {
             return Err(bad("the sample has no timestamp".to_owned()));
         };
-        self.storage.extend(series, at, value).map_err(|newest| {
-            let newest = newest.as_secs_f64();
-            bad(format!(
-                "the series has a sample at {newest} s already; samples must come in time order"
-            ))
+        let stale = self.options.nan_is_stale
+            && value.is_nan()
+            && self.storage.labels(series).get("quantile").is_empty();
+        let value = if stale { STALE } else { value };
+        let taken = match self.passed_over.get(&series) {
+            Some(newest) if *newest >= at => Err(*newest),
+            _ if at < self.wanted.from || at > self.wanted.to => {
+                self.passed_over.insert(series, at);
+                Ok(())
+            }
+            _ => self
+                .storage
+                .extend(series, at, value)
+                .inspect(|()| self.summary.samples += 1),
+        };
+        taken.map_err(|newest| {
+            let known = newest.as_secs_f64();
+            bad(if newest == at {
+                format!(
+                    "the series has a sample at {known} s already: each moment may be there once"
+                )
+            } else {
+                format!(
+                    "the series has a sample at {known} s already; samples must come in time order"
+                )
+            })
         })?;
-        self.summary.samples += 1;
         let (oldest, newest) = self.summary.span.unwrap_or((at, at));
         self.summary.span = Some((oldest.min(at), newest.max(at)));
         Ok(false)
+    }
+
+    fn kept(&mut self, labels: &Labels) -> Result<SeriesId, BadLine> {
+        self.storage.own_series(labels).map_err(|taken| BadLine {
+            message: taken.to_string(),
+            at: 0,
+        })
     }
 
     fn refuse<T>(&self, at: usize, message: impl Into<String>) -> Result<T, ReadError> {
@@ -290,6 +371,7 @@ mod tests {
                 ..ScrapeLabels::default()
             },
             format: Format::Prometheus,
+            ..ReadOptions::default()
         };
         let mut storage = Storage::new();
         read(
@@ -302,6 +384,65 @@ mod tests {
             shown(&storage),
             "a_bucket{exported_job=\"x\", job=\"web\", le=\"1.0\"} 3@60000"
         );
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_kept_and_its_order_is_looked_at_throughout() {
+        let text = "a 1 1\na 2 2\na 3 3\nb 1 9\nb 1 8\n# EOF\n";
+        let read_named = |name: &'static str, text: &str| {
+            let mut storage = Storage::new();
+            let wanted = Wanted {
+                series: &mut |labels| labels.metric_name() == name,
+                from: Timestamp::from_secs(2),
+                to: Timestamp::from_secs(2),
+            };
+            read_wanted(
+                text.as_bytes(),
+                &mut storage,
+                &ReadOptions::default(),
+                wanted,
+            )
+            .map(|summary| (shown(&storage), summary.samples))
+            .map_err(|error| error.to_string())
+        };
+        assert_eq!(read_named("a", text), Ok(("a 2@2000".to_owned(), 1)));
+        let error = read_named("b", text).unwrap_err();
+        assert!(
+            error.starts_with("5:2: the series has a sample at 9 s already"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn nan_stands_for_a_stale_marker_where_asked_but_of_a_quantile() {
+        let text = "a 1 1\na NaN 2\nb{quantile=\"0.5\"} NaN 2\n# EOF\n";
+        let mut storage = Storage::new();
+        let options = ReadOptions {
+            nan_is_stale: true,
+            ..ReadOptions::default()
+        };
+        read(text.as_bytes(), &mut storage, &options).unwrap();
+        let stale = |name: &str| {
+            let series = storage
+                .all_series()
+                .find(|series| storage.labels(*series).metric_name() == name);
+            let (_, value) = storage.samples(series.unwrap()).last().unwrap();
+            crate::tsdb::is_stale(value)
+        };
+        assert!(stale("a") && !stale("b"));
+    }
+
+    #[test]
+    fn the_format_is_told_by_its_times() {
+        assert_eq!(
+            sniff(b"# TYPE a gauge\na 1 1767225600123\n"),
+            Format::Prometheus
+        );
+        assert_eq!(
+            sniff(b"a 1 1767225600.123\na 1 1767225601\n"),
+            Format::OpenMetrics
+        );
+        assert_eq!(sniff(b""), Format::OpenMetrics);
     }
 
     #[test]
@@ -326,6 +467,10 @@ mod tests {
             ),
             ("5 1 1\n", "1:1: expected a metric's name"),
             ("a{b=\"1\"}1 1\n", "1:9: expected a blank"),
+            (
+                "a 1 2\na 1 2\n",
+                "2:2: the series has a sample at 2 s already: each moment may be there once",
+            ),
             (
                 "a 1 2\na 1 1\n",
                 "2:2: the series has a sample at 2 s already",

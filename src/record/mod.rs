@@ -6,6 +6,7 @@
 //! `run.json` is the whole of it ([`Record::to_json`]): times are seconds (keys ending in `_s`), ratios fractions, a value that
 //! JSON has no number for (NaN, infinities) is null. The effective scenario inside it keeps the units of the scenario's own data.
 
+pub(crate) mod recorder;
 pub(crate) mod seconds;
 
 use schemars::JsonSchema;
@@ -82,6 +83,9 @@ pub struct Record {
     pub load_tests: Vec<LoadTest>,
     /// What a person should know about how it ended, most important first.
     pub findings: Vec<Finding>,
+    /// How the run compares with the recording it was replayed over; absent where nothing was replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
 }
 
 impl Record {
@@ -104,6 +108,30 @@ impl Record {
             .iter()
             .find(|query| query.metric == check.metric && query.source == check.source)
     }
+}
+
+/// A replay beside the rollout that its series were recorded of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Replay {
+    /// Whose rules the queries were evaluated by: `3`, `2.53`, `2.42`.
+    pub prometheus_version: String,
+    /// What the replayed weights were compared with; null where the recorded ones are not known.
+    pub compared_with: Option<String>,
+    /// The first tick that set another weight than the recorded one did: from here on the recorded series are no longer those
+    /// that this rollout would have made.
+    #[serde(rename = "differs_at_s", with = "seconds::optional")]
+    #[schemars(with = "Option<f64>")]
+    pub differs_at: Option<Timestamp>,
+    /// The recorded weight of the canary after that tick, in percent.
+    pub recorded_weight: Option<i64>,
+    /// The replayed one.
+    pub replayed_weight: Option<i64>,
+    /// The first tick that was decided on such series; null where none was.
+    #[serde(rename = "guess_from_s", with = "seconds::optional")]
+    #[schemars(with = "Option<f64>")]
+    pub guess_from: Option<Timestamp>,
+    /// What was not given and was taken as present, and what else a reader should know.
+    pub notes: Vec<String>,
 }
 
 /// How a run ended.

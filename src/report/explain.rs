@@ -27,7 +27,7 @@ pub fn explain(record: &Record, at: Timestamp) -> String {
     );
     for query in &tick.queries {
         out.push('\n');
-        out += &check(query);
+        out += &check(record, query);
     }
     let said = said(record, tick);
     if !said.is_empty() {
@@ -48,7 +48,7 @@ fn came_to(tick: &TickRecord) -> String {
     }
 }
 
-fn check(query: &QueryRecord) -> String {
+fn check(record: &Record, query: &QueryRecord) -> String {
     let row = CheckRow {
         at: query.evaluated_at,
         metric: query.metric.clone(),
@@ -81,15 +81,19 @@ fn check(query: &QueryRecord) -> String {
     let shown = |number: Option<f64>, none: &str| number.map_or(none.to_owned(), value);
     out += &format!("  value:  {}\n", shown(query.value, "none"));
     out += &format!("  bound:  {bound}\n");
-    let truth = shown(query.truth, "not known, or no user reached the canary");
-    out += &format!("  truth:  {truth} (what the canary's users got in the query's window)\n");
+    // A recording does not know what users really got.
+    if record.replay.is_none() {
+        let truth = shown(query.truth, "not known, or no user reached the canary");
+        out += &format!("  truth:  {truth} (what the canary's users got in the query's window)\n");
+    }
     if let Some(message) = &query.message {
         out += &format!("  so:     {message}\n");
     }
     out
 }
 
-fn samples(series: &SeriesSeen) -> String {
+/// The samples of a series in one line.
+pub(super) fn samples(series: &SeriesSeen) -> String {
     let shown = |(at, v): &(Timestamp, f64)| format!("{} {v}", at.clock());
     let all: Vec<String> = series.samples.iter().map(shown).collect();
     if all.is_empty() {

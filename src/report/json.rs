@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::canary::{Phase, Rules};
 use crate::engine::Bound;
-use crate::record::{CheckRow, EventRecord, Outcome, Record, RequestTotals, TimelineRow, seconds};
+use crate::record::{
+    CheckRow, EventRecord, Outcome, Record, Replay, RequestTotals, TimelineRow, seconds,
+};
 use crate::time::Timestamp;
 
 /// One run in short.
@@ -40,6 +42,9 @@ pub struct Summary<'a> {
     pub requests: RequestTotals,
     /// 99 % of the requests were at most so slow; null without requests.
     pub latency_p99_ms: Option<f64>,
+    /// How a replay compares with the recording; absent where nothing was replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<&'a Replay>,
 }
 
 /// A weight as it was set.
@@ -103,7 +108,9 @@ pub fn summary(record: &Record) -> Summary<'_> {
         timeline: record.timeline.iter().map(row).collect(),
         events: &record.events,
         requests: record.requests,
-        latency_p99_ms: (record.requests.total > 0).then_some(record.latency.p99_ms),
+        latency_p99_ms: (record.requests.total > 0 && record.replay.is_none())
+            .then_some(record.latency.p99_ms),
+        replay: record.replay.as_ref(),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod lint;
 pub mod plots;
 pub mod power;
 pub mod providers;
+pub mod replay;
 pub mod text;
 pub mod tune;
 pub mod verdict;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::application::Targets;
-use super::driver::QueryCache;
 use super::exporter::IngressExporter;
 use super::kubelets::Kubelets;
 use super::path_plan::path_plan;
@@ -14,6 +13,7 @@ use super::world::{Detail, World, provider};
 use crate::canary::{CanaryStatus, Provider};
 use crate::engine::Object;
 use crate::engine::cluster::Cluster;
+use crate::evaluator::QueryCache;
 use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::seed::RunSeed;

@@ -7,29 +7,18 @@
 //! A tick takes no time but that of its queries and webhooks. A query is evaluated when it arrives, the world around it as
 //! at the start of the tick; while a webhook is waited for, the world goes on, and what is said afterwards is said later.
 
-use std::collections::BTreeMap;
-
 use rand::RngExt;
-use serde_json::{Value, json};
 
 use super::webhooks;
 use super::world::{Detail, World};
 
 use crate::engine::{
     self, Event, Gauge, HookCall, HookError, Notice, Object, ObjectRef, Query, QueryError,
-    QuerySource, ReadError, Sample, Settings, Ticked, Write, WriteError, prometheus,
+    ReadError, Sample, Settings, Ticked, Write, WriteError,
 };
-use crate::promql::{self, Evaluator};
-use crate::record::{QueryRecord, SelectorSeen, SeriesSeen};
+use crate::evaluator::judge;
+use crate::record::QueryRecord;
 use crate::time::{Span, Timestamp};
-use crate::tsdb::Storage;
-
-/// Queries compiled once and evaluated at every tick, by their text.
-#[derive(Clone, Debug, Default)]
-pub(super) struct QueryCache {
-    options: promql::Options,
-    compiled: BTreeMap<String, Result<Evaluator, String>>,
-}
 
 /// What a tick left behind besides its changes of the cluster.
 #[derive(Debug, Default)]
@@ -83,17 +72,7 @@ impl<'w> Desk<'w> {
         if self.written {
             self.world.react();
         }
-        let asked = self
-            .said
-            .queries
-            .iter_mut()
-            .filter(|query| query.source != QuerySource::Availability);
-        for (query, check) in asked.zip(&ticked.checks) {
-            query.value = check.value;
-            query.bound = check.bound;
-            query.passed = check.passed;
-            query.message.clone_from(&check.message);
-        }
+        judge(&mut self.said.queries, &ticked.checks);
         self.said.ended = self.started + self.waited;
         Some((ticked, self.said))
     }
@@ -159,27 +138,9 @@ impl engine::World for Desk<'_> {
                 &query.text,
             ));
         }
-        let evaluator = world.queries.compile(&query.text)?;
-        let mut record = QueryRecord {
-            metric: query.metric.clone(),
-            source: query.source,
-            text: query.text.clone(),
-            evaluated_at: self.now,
-            selectors: match world.detail {
-                Detail::Story => seen(&evaluator.query(), &world.storage, self.now),
-                Detail::Outline => Vec::new(),
-            },
-            value: None,
-            bound: None,
-            passed: true,
-            message: None,
-            truth: None,
-        };
-        let samples = answer(evaluator, &world.storage, self.now);
-        if let Ok([.., last]) = samples.as_deref() {
-            record.value = Some(last.value);
-        }
-        self.said.queries.push(record);
+        let seen = world.detail == Detail::Story;
+        let (samples, record) = world.queries.ask(query, &world.storage, self.now, seen);
+        self.said.queries.extend(record);
         samples
     }
 
@@ -207,64 +168,6 @@ impl engine::World for Desk<'_> {
     }
 }
 
-impl QueryCache {
-    /// An empty cache for a Prometheus of these options.
-    pub(super) fn new(options: promql::Options) -> Self {
-        QueryCache {
-            options,
-            compiled: BTreeMap::new(),
-        }
-    }
-
-    fn compile(&mut self, text: &str) -> Result<&mut Evaluator, QueryError> {
-        if !self.compiled.contains_key(text) {
-            let compiled = promql::Query::compile(text, &self.options);
-            let evaluator = compiled.map(|query| query.evaluator());
-            let evaluator = evaluator.map_err(|error| error.to_string());
-            self.compiled.insert(text.to_owned(), evaluator);
-        }
-        let compiled = self.compiled.get_mut(text).expect("it was just put in");
-        compiled
-            .as_mut()
-            .map_err(|error| refused(400, "bad_data", error))
-    }
-}
-
-/// What Prometheus answers a query at a moment, as Flagger's client reads it.
-fn answer(
-    evaluator: &mut Evaluator,
-    storage: &Storage,
-    at: Timestamp,
-) -> Result<Vec<Sample>, QueryError> {
-    match evaluator.instant(storage, at).map(|answer| answer.value) {
-        Ok(promql::Value::Vector(vector)) => Ok(vector
-            .into_iter()
-            .map(|sample| Sample {
-                value: sample.value,
-            })
-            .collect()),
-        // Flagger decodes instant vectors alone; what it says of the others is the engine's to know.
-        Ok(promql::Value::Scalar(value)) => {
-            let result = json!([at.as_secs_f64(), value.to_string()]);
-            prometheus::decode(200, &success("scalar", &result))
-        }
-        Ok(promql::Value::String(value)) => {
-            prometheus::decode(200, &success("string", &json!([at.as_secs_f64(), value])))
-        }
-        Ok(promql::Value::Matrix(matrix)) => {
-            let series = matrix.iter().map(|series| {
-                let values = series
-                    .samples
-                    .iter()
-                    .map(|(at, value)| json!([at.as_secs_f64(), value.to_string()]));
-                json!({ "metric": {}, "values": values.collect::<Vec<_>>() })
-            });
-            prometheus::decode(200, &success("matrix", &series.collect()))
-        }
-        Err(error) => Err(refused(422, "execution", &error.to_string())),
-    }
-}
-
 /// What Go's HTTP client says of a server that does not listen, as `RunQuery` of `pkg/metrics/providers/prometheus.go`
 /// hands it on.
 fn unreachable(server: &str, query: &str) -> QueryError {
@@ -282,32 +185,4 @@ fn unreachable(server: &str, query: &str) -> QueryError {
     QueryError(format!(
         "request failed: Get \"{server}/api/v1/query?query={escaped}\": dial tcp: connect to {host}: connection refused"
     ))
-}
-
-fn success(kind: &str, result: &Value) -> String {
-    json!({ "status": "success", "data": { "resultType": kind, "result": result } }).to_string()
-}
-
-fn refused(status: u16, kind: &str, error: &str) -> QueryError {
-    let body = json!({ "status": "error", "errorType": kind, "error": error }).to_string();
-    prometheus::decode(status, &body).expect_err("an error status is an error")
-}
-
-/// The samples a query is about to see.
-fn seen(query: &promql::Query, storage: &Storage, at: Timestamp) -> Vec<SelectorSeen> {
-    let selectors = query.samples_seen(storage, at);
-    selectors
-        .into_iter()
-        .map(|seen| SelectorSeen {
-            selector: query.text()[query.selectors()[seen.selector].span.clone()].to_owned(),
-            series: seen
-                .series
-                .into_iter()
-                .map(|series| SeriesSeen {
-                    labels: series.labels.to_string(),
-                    samples: series.samples,
-                })
-                .collect(),
-        })
-        .collect()
 }

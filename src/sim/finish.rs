@@ -45,6 +45,7 @@ impl World {
             latency: self.path.latency(),
             load_tests: self.load_tests(recording.zero),
             findings: Vec::new(),
+            replay: None,
         };
         if self.detail == Detail::Outline {
             return record;

@@ -35,7 +35,6 @@ mod pipeline;
 mod pod_course;
 pub mod pods;
 mod queue;
-mod recorder;
 pub mod requests;
 mod revisions;
 mod routing;
@@ -52,7 +51,7 @@ mod world;
 
 use std::sync::Arc;
 
-use crate::record::Record;
+use crate::record::{Record, recorder};
 use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 

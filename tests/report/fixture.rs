@@ -203,6 +203,7 @@ impl Story {
                 latency: Latency::default(),
                 load_tests: Vec::new(),
                 findings: Vec::new(),
+                replay: None,
                 delivery: None,
             },
         }

@@ -1,17 +1,17 @@
-//! Turns what happens in a simulated world into a [`Record`].
+//! Turns what a driver of the engine sees, tick by tick, into the parts of a [`Record`](super::Record).
 //!
-//! Times arrive on the scenario's clock and leave counted from the tick that detected the new revision.
+//! Times arrive on the driver's clock and leave counted from the tick that detected the new revision.
 
-use crate::canary::{CanaryStatus, Phase};
-use crate::engine::{Decision, Event, Ticked};
-use crate::record::{
+use super::{
     CheckRow, EventRecord, Outcome, QueryRecord, Replicas, RequestTotals, TickRecord, TimelineRow,
 };
+use crate::canary::{CanaryStatus, Phase};
+use crate::engine::{Decision, Event, Ticked};
 use crate::time::Timestamp;
 
 /// What has been seen so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     ticks: Vec<TickRecord>,
     events: Vec<EventRecord>,
     rows: Vec<TimelineRow>,
@@ -27,53 +27,53 @@ pub(super) struct Recorder {
 
 /// The control plane from `at` on, as the per-second table shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) at: Timestamp,
-    pub(super) canary_weight: i64,
-    pub(super) primary: Replicas,
-    pub(super) canary: Replicas,
+pub(crate) struct State {
+    pub(crate) at: Timestamp,
+    pub(crate) canary_weight: i64,
+    pub(crate) primary: Replicas,
+    pub(crate) canary: Replicas,
 }
 
 /// The world after a tick, as far as it is recorded.
-pub(super) struct AfterTick<'a> {
-    pub(super) at: Timestamp,
+pub(crate) struct AfterTick<'a> {
+    pub(crate) at: Timestamp,
     /// When it ended, webhooks included: its weights and decisions are of that moment.
-    pub(super) ended: Timestamp,
-    pub(super) status: &'a CanaryStatus,
+    pub(crate) ended: Timestamp,
+    pub(crate) status: &'a CanaryStatus,
     /// Percent for primary and canary.
-    pub(super) weights: (i64, i64),
-    pub(super) primary_replicas: Replicas,
-    pub(super) canary_replicas: Replicas,
-    pub(super) queries: Vec<QueryRecord>,
+    pub(crate) weights: (i64, i64),
+    pub(crate) primary_replicas: Replicas,
+    pub(crate) canary_replicas: Replicas,
+    pub(crate) queries: Vec<QueryRecord>,
     /// Requests served since the run began.
-    pub(super) served: RequestTotals,
+    pub(crate) served: RequestTotals,
 }
 
 /// What a finished recording hands over, with times counted from the detecting tick.
-pub(super) struct Recording {
-    pub(super) zero: Timestamp,
-    pub(super) ticks: Vec<TickRecord>,
-    pub(super) events: Vec<EventRecord>,
-    pub(super) timeline: Vec<TimelineRow>,
-    pub(super) decided_at: Option<Timestamp>,
-    pub(super) finished_at: Option<Timestamp>,
-    pub(super) outcome: Outcome,
-    /// On the scenario's clock.
-    pub(super) states: Vec<State>,
+pub(crate) struct Recording {
+    pub(crate) zero: Timestamp,
+    pub(crate) ticks: Vec<TickRecord>,
+    pub(crate) events: Vec<EventRecord>,
+    pub(crate) timeline: Vec<TimelineRow>,
+    pub(crate) decided_at: Option<Timestamp>,
+    pub(crate) finished_at: Option<Timestamp>,
+    pub(crate) outcome: Outcome,
+    /// On the driver's clock.
+    pub(crate) states: Vec<State>,
 }
 
 /// How the first rollout ended, as far as it has; times on the scenario's clock.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ending {
-    pub(super) detected_at: Option<Timestamp>,
-    pub(super) decided_at: Option<Timestamp>,
-    pub(super) finished_at: Option<Timestamp>,
-    pub(super) outcome: Outcome,
+pub(crate) struct Ending {
+    pub(crate) detected_at: Option<Timestamp>,
+    pub(crate) decided_at: Option<Timestamp>,
+    pub(crate) finished_at: Option<Timestamp>,
+    pub(crate) outcome: Outcome,
 }
 
 impl Recorder {
     /// How it ended, if it were over now.
-    pub(super) fn ending(&self) -> Ending {
+    pub(crate) fn ending(&self) -> Ending {
         let undecided = if self.detected_at.is_some() {
             Outcome::Undecided
         } else {
@@ -88,12 +88,12 @@ impl Recorder {
     }
 
     /// When the new revision was detected.
-    pub(super) fn detected_at(&self) -> Option<Timestamp> {
+    pub(crate) fn detected_at(&self) -> Option<Timestamp> {
         self.detected_at
     }
 
     /// Takes the control plane's state down, if it differs from the last.
-    pub(super) fn state(&mut self, state: State) {
+    pub(crate) fn state(&mut self, state: State) {
         let before = self.states.last().copied().unwrap_or_default();
         if (State {
             at: before.at,
@@ -105,7 +105,7 @@ impl Recorder {
     }
 
     /// Takes an event down.
-    pub(super) fn event(&mut self, at: Timestamp, event: Event) {
+    pub(crate) fn event(&mut self, at: Timestamp, event: Event) {
         self.events.push(EventRecord {
             at,
             kind: event.kind,
@@ -114,7 +114,7 @@ impl Recorder {
     }
 
     /// Takes a tick down.
-    pub(super) fn tick(&mut self, ticked: &Ticked, after: AfterTick<'_>) {
+    pub(crate) fn tick(&mut self, ticked: &Ticked, after: AfterTick<'_>) {
         let at = after.at;
         if let Some(row) = self.rows.last_mut() {
             row.checks
@@ -160,7 +160,7 @@ impl Recorder {
     }
 
     /// Ends the recording.
-    pub(super) fn finish(mut self, served: RequestTotals, zero: Timestamp) -> Recording {
+    pub(crate) fn finish(mut self, served: RequestTotals, zero: Timestamp) -> Recording {
         self.close_row(served);
         let zero = self.detected_at.unwrap_or(zero);
         let shift = zero - Timestamp::ZERO;
