@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::simulate::{Assignment, assignment};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, SourceText};
-use crate::scenario::{self, Files, Found, Imported, Override, Scenario, Wishes, assemble};
+use crate::scenario::{self, Files, Found, Imported, Inputs, Override, Scenario, Wishes, assemble};
 
 /// Manifests, and what is wanted besides what they say.
 #[derive(Debug, Args)]
@@ -103,6 +103,12 @@ impl Given {
     pub fn scenario(&self, overrides: &[Override]) -> Result<Scenario, Diagnostic> {
         let source = SourceText::new("scenario made of -f", &*self.imported.text);
         assemble(&self.imported.name, &source, overrides, self)
+    }
+
+    /// As [`scenario`](Self::scenario), with the texts that were read.
+    pub fn with_inputs(&self, overrides: &[Override]) -> Result<(Scenario, Inputs), Diagnostic> {
+        let source = SourceText::new("scenario made of -f", &*self.imported.text);
+        Inputs::assemble(&self.imported.name, &source, overrides, self, "")
     }
 
     /// What was made up for it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::assemble::{Files, assemble};
 use super::glob;
+use super::inputs::Inputs;
 use super::model::Scenario;
 use super::text::Override;
 use crate::diagnostic::{Diagnostic, SourceText};
@@ -18,12 +19,31 @@ const MAX_SCENARIO_BYTES: usize = 1024 * 1024;
 ///
 /// The first mistake found, in the scenario or in a manifest, is the error; it names the key and its place.
 pub fn load(path: &Path, overrides: &[Override]) -> Result<Scenario, Diagnostic> {
-    let source = read(path, MAX_SCENARIO_BYTES).map_err(|why| {
+    let folder = Folder(path.parent().unwrap_or(Path::new("")));
+    assemble(&name(path), &scenario_text(path)?, overrides, &folder)
+}
+
+/// As [`load`], with the texts that were read.
+pub fn load_with_inputs(
+    path: &Path,
+    overrides: &[Override],
+) -> Result<(Scenario, Inputs), Diagnostic> {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let folder = parent.display().to_string();
+    Inputs::assemble(
+        &name(path),
+        &scenario_text(path)?,
+        overrides,
+        &Folder(parent),
+        &folder,
+    )
+}
+
+fn scenario_text(path: &Path) -> Result<Arc<SourceText>, Diagnostic> {
+    read(path, MAX_SCENARIO_BYTES).map_err(|why| {
         Diagnostic::new(format!("the scenario {why}"))
             .help("give the path of a scenario file, such as scenarios/chaos30.toml")
-    })?;
-    let folder = Folder(path.parent().unwrap_or(Path::new("")));
-    assemble(&name(path), &source, overrides, &folder)
+    })
 }
 
 /// Most files of a folder of manifests.

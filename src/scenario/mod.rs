@@ -10,6 +10,7 @@ mod effective;
 mod glob;
 mod helm_release;
 mod import;
+mod inputs;
 mod json_schema;
 mod load;
 pub mod model;
@@ -22,7 +23,8 @@ mod units;
 
 pub use assemble::{Files, assemble};
 pub use import::{Imported, Wishes, canary_names, import};
+pub use inputs::{InputFile, Inputs};
 pub use json_schema::json_schema;
-pub use load::{Found, STDIN, load, manifests};
+pub use load::{Found, STDIN, load, load_with_inputs, manifests};
 pub use model::*;
 pub use text::Override;
