@@ -178,12 +178,7 @@ impl Bench<'_> {
         };
         // The last setting on the way there that did not flip it.
         let on_the_way = |other: &f64| (*other > dial.from) == (setting > dial.from);
-        let mut short = tried
-            .iter()
-            .copied()
-            .filter(on_the_way)
-            .last()
-            .unwrap_or(dial.from);
+        let mut short = tried.iter().copied().rfind(on_the_way).unwrap_or(dial.from);
         for _ in 0..ROUNDS {
             let Some(middle) = dial.between(short, setting) else {
                 break;

@@ -93,11 +93,11 @@ fn the_arithmetic_of_every_check_with_a_value_leads_to_it() {
         for (at, query) in checks(&record) {
             let steps = arithmetic(query, "3");
             let place = format!("{name} at {}, {}", at.clock(), query.metric);
-            if query.value.is_some() {
+            if let Some(value) = query.value {
                 let last = steps
                     .last()
                     .unwrap_or_else(|| panic!("{place}: no arithmetic"));
-                assert_eq!(last.values[0].value, query.value.unwrap(), "{place}");
+                assert_eq!(last.values[0].value, value, "{place}");
                 let rates = steps
                     .iter()
                     .filter(|step| step.formula.starts_with("rate("));

@@ -101,12 +101,12 @@ pub(super) fn reverted(case: &Case<'_>) -> Option<Finding> {
         .filter(|_| case.record.phase == Phase::Failed)?;
     let shift = shift(case);
     let pushes = case.scenario.events.iter();
-    let pushes = pushes.filter_map(|event| match &event.action {
+    let mut pushes = pushes.filter_map(|event| match &event.action {
         Action::Push(version) => Some((Timestamp::ZERO + event.at - shift, version)),
         _ => None,
     });
     let (at, version) = pushes.clone().find(|(at, _)| *at > finished)?;
-    let failed = pushes.filter(|(at, _)| *at <= finished).last();
+    let failed = pushes.rfind(|(at, _)| *at <= finished);
     if failed.is_some_and(|(_, failed)| failed == version) {
         return finding(
             "failed-version-again",

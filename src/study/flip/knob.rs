@@ -308,11 +308,11 @@ fn window(scenario: &Scenario, query: &QueryRecord) -> Option<Dial> {
 
 fn failures(scenario: &Scenario, query: &QueryRecord, at: Span) -> Option<Dial> {
     let events = scenario.events.iter().filter(|event| event.at <= at);
-    let pushed = events.filter_map(|event| match &event.action {
+    let mut pushed = events.filter_map(|event| match &event.action {
         Action::Push(version) | Action::Commit(version) => Some(version),
         _ => None,
     });
-    let name = pushed.last()?;
+    let name = pushed.next_back()?;
     let version = scenario.versions.get(name)?;
     let quoted = key_part(name);
     let by_variable = version.env.get("FAIL_RATE");
