@@ -249,6 +249,7 @@ fn rollout(record: Record, expect: Option<Expect>) -> Rollout {
     Rollout {
         record,
         expect,
+        inputs: None,
         series: None,
         unmodelled: Vec::new(),
     }

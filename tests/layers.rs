@@ -55,7 +55,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     (
         "study",
-        &["sim", "scenario", "record", "canary", "seed", "time"],
+        // `promql` and `tsdb`: a recorded query is evaluated again to show its arithmetic.
+        &[
+            "sim", "scenario", "record", "engine", "canary", "promql", "tsdb", "seed", "time",
+        ],
     ),
     (
         "verify",

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::simulate::{Assignment, assignment};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, SourceText};
-use crate::scenario::{self, Files, Found, Imported, Override, Scenario, Wishes, assemble_patched};
+use crate::scenario::{self, Files, Found, Imported, Inputs, Override, Scenario, Wishes, assemble};
 
 /// Manifests, and what is wanted besides what they say.
 #[derive(Debug, Args)]
@@ -101,17 +101,23 @@ impl Given {
 
     /// Reads the scenario, with `overrides` laid over it.
     pub fn scenario(&self, overrides: &[Override]) -> Result<Scenario, Diagnostic> {
-        self.patched(&[], overrides)
+        let source = self.text();
+        assemble(&self.imported.name, &source, overrides, self)
     }
 
-    /// The same, with patches of its objects laid over it before the overrides are.
-    pub fn patched(
+    /// As [`scenario`](Self::scenario), with patches of its objects laid over it before the overrides are, and the texts that
+    /// were read.
+    pub fn with_inputs(
         &self,
         patches: &[Arc<SourceText>],
         overrides: &[Override],
-    ) -> Result<Scenario, Diagnostic> {
-        let source = SourceText::new("scenario made of -f", &*self.imported.text);
-        assemble_patched(&self.imported.name, &source, patches, overrides, self)
+    ) -> Result<(Scenario, Inputs), Diagnostic> {
+        let source = self.text();
+        Inputs::assemble(&self.imported.name, &source, patches, overrides, self, "")
+    }
+
+    fn text(&self) -> Arc<SourceText> {
+        SourceText::new("scenario made of -f", &*self.imported.text)
     }
 
     /// What was made up for it.

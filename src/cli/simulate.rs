@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::report::files::{self, File};
 use crate::report::text::{self, Palette};
 use crate::report::{json, providers, write};
-use crate::scenario::{self, Expect, LeftOut, Override, Scenario};
+use crate::scenario::{self, Expect, Inputs, LeftOut, Override, Scenario};
 use crate::sim;
 use crate::study::expectation::{ExpectationResult, evaluate};
 use crate::tsdb::Storage;
@@ -85,6 +85,9 @@ Examples:
 
 Exits with 0, with 1 when an expectation of the scenario failed, with 2 when it cannot be run.";
 
+/// The file of a run's directory that the run can be made again from.
+pub(super) const INPUTS: &str = "inputs.json";
+
 /// A key of the scenario and the value it is to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
@@ -125,6 +128,8 @@ pub struct Rollout {
     pub record: Record,
     /// What the scenario expects of it.
     pub expect: Option<Expect>,
+    /// What it was read from, for whoever wants to run it again.
+    pub inputs: Option<Inputs>,
     /// What its Prometheus scraped, where that was asked for.
     pub series: Option<Storage>,
     /// Objects and keys that were given and play no part.
@@ -135,11 +140,12 @@ pub struct Rollout {
 pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
     let overrides = overrides(&request.set);
     let patches = read_patches(&request.patches)?;
-    let mut scenario = match &request.source {
-        Source::Scenario(path) => scenario::load_patched(path, &patches, &overrides)?,
-        Source::Manifests(given) => given.patched(&patches, &overrides)?,
+    let (mut scenario, mut inputs) = match &request.source {
+        Source::Scenario(path) => scenario::load_with_inputs(path, &patches, &overrides)?,
+        Source::Manifests(given) => given.with_inputs(&patches, &overrides)?,
     };
     scenario.run.seed = request.seed.unwrap_or(scenario.run.seed);
+    inputs.seed = scenario.run.seed;
     let (record, series) = if request.series {
         let (record, series) = sim::simulate_with_series(&scenario);
         (record, Some(series))
@@ -150,6 +156,7 @@ pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
         record,
         unmodelled: unmodelled(&scenario),
         expect: scenario.expect,
+        inputs: Some(inputs),
         series,
     })
 }
@@ -275,12 +282,14 @@ fn one(
         }
         return Ok(json::render(record)?);
     }
+    let named = directory.as_ref().map(|dir| dir.display().to_string());
+    let named = named.as_deref();
     let mut shown = match source {
-        Source::Scenario(_) => text::render(record, palette),
+        Source::Scenario(_) => text::render_in(record, named, palette),
         Source::Manifests(given) => {
             let mut unmodelled = rollout.unmodelled.clone();
             unmodelled.extend(given.passed_over().iter().cloned());
-            text::render_first(record, given.assumed(), &unmodelled, palette)
+            text::render_first(record, given.assumed(), &unmodelled, named, palette)
         }
     };
     let met = text::expectations(expectations, palette);
@@ -313,6 +322,12 @@ fn compare(
 /// Everything a rollout leaves in its directory.
 fn files_of(rollout: &Rollout) -> anyhow::Result<Vec<File>> {
     let mut all = files::files(&rollout.record)?;
+    if let Some(inputs) = &rollout.inputs {
+        all.push(File {
+            path: INPUTS.to_owned(),
+            bytes: format!("{}\n", serde_json::to_string_pretty(inputs)?).into_bytes(),
+        });
+    }
     if let Some(storage) = &rollout.series {
         all.push(series::file(storage)?);
     }

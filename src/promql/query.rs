@@ -130,6 +130,14 @@ impl Query {
         &self.plan.selectors
     }
 
+    /// The places of everything that is computed on the way, the innermost first and the whole last: calls, aggregations,
+    /// operations. Selectors, numbers and parentheses compute nothing.
+    pub fn parts(&self) -> Vec<Range<usize>> {
+        let mut parts = Vec::new();
+        collect_parts(&self.plan.expr, &mut parts);
+        parts
+    }
+
     /// How far before the moment of evaluation the oldest sample can lie that may matter; `None` when `@` names a moment of
     /// its own, which may be arbitrarily old. A store that keeps this and one scrape interval loses nothing.
     pub fn longest_reach(&self) -> Option<Span> {
@@ -193,6 +201,22 @@ impl Window {
             reach = reach.saturating_add(when.offset_ms).saturating_add(length);
         }
         Some(Span::from_millis(reach.max(0)))
+    }
+}
+
+/// Lists what is computed below `expr`, and `expr` itself where it computes something.
+fn collect_parts(expr: &Expr, out: &mut Vec<Range<usize>>) {
+    for child in expr.children() {
+        collect_parts(child, out);
+    }
+    if matches!(
+        expr.kind,
+        ExprKind::Unary { .. }
+            | ExprKind::Binary(_)
+            | ExprKind::Aggregate(_)
+            | ExprKind::Call { .. }
+    ) {
+        out.push(expr.span.clone());
     }
 }
 

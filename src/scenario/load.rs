@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::assemble::{Files, assemble_patched};
 use super::glob;
+use super::inputs::Inputs;
 use super::model::Scenario;
 use super::text::Override;
 use crate::diagnostic::{Diagnostic, SourceText};
@@ -27,10 +28,7 @@ pub fn load_patched(
     patches: &[Arc<SourceText>],
     overrides: &[Override],
 ) -> Result<Scenario, Diagnostic> {
-    let source = read(path, MAX_SCENARIO_BYTES).map_err(|why| {
-        Diagnostic::new(format!("the scenario {why}"))
-            .help("give the path of a scenario file, such as scenarios/chaos30.toml")
-    })?;
+    let source = scenario_text(path)?;
     let folder = Folder(path.parent().unwrap_or(Path::new("")));
     assemble_patched(&name(path), &source, patches, overrides, &folder)
 }
@@ -47,6 +45,31 @@ pub fn patch(path: &Path) -> Result<Arc<SourceText>, Diagnostic> {
 /// The text of a TOML file that goes with a scenario, called `what` in messages.
 pub fn toml(path: &Path, what: &str) -> Result<Arc<SourceText>, Diagnostic> {
     read(path, MAX_SCENARIO_BYTES).map_err(|why| Diagnostic::new(format!("the {what} {why}")))
+}
+
+/// As [`load_patched`], with the texts that were read.
+pub fn load_with_inputs(
+    path: &Path,
+    patches: &[Arc<SourceText>],
+    overrides: &[Override],
+) -> Result<(Scenario, Inputs), Diagnostic> {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let folder = parent.display().to_string();
+    Inputs::assemble(
+        &name(path),
+        &scenario_text(path)?,
+        patches,
+        overrides,
+        &Folder(parent),
+        &folder,
+    )
+}
+
+fn scenario_text(path: &Path) -> Result<Arc<SourceText>, Diagnostic> {
+    read(path, MAX_SCENARIO_BYTES).map_err(|why| {
+        Diagnostic::new(format!("the scenario {why}"))
+            .help("give the path of a scenario file, such as scenarios/chaos30.toml")
+    })
 }
 
 /// Most files of a folder of manifests.

@@ -11,6 +11,7 @@ mod effective;
 mod glob;
 mod helm_release;
 mod import;
+mod inputs;
 mod json_schema;
 mod load;
 pub mod model;
@@ -24,7 +25,8 @@ mod units;
 
 pub use assemble::{Files, assemble, assemble_patched};
 pub use import::{Imported, Wishes, canary_names, import};
+pub use inputs::{InputFile, Inputs};
 pub use json_schema::json_schema;
-pub use load::{Found, STDIN, load, load_patched, manifests, patch, toml};
+pub use load::{Found, STDIN, load, load_patched, load_with_inputs, manifests, patch, toml};
 pub use model::*;
 pub use text::{Override, parse as read_toml};

@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Content, Diagnostic, Key, Node, SourceText};
 
 /// A value given on the command line: `--set traffic.rate=50/s`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Override {
     /// The key as in the file, with dots: `traffic.rate`, `versions.v2.env.FAIL_RATE`, `events.0.at`.
     pub key: String,

@@ -62,6 +62,8 @@ pub(super) struct IngressExporter {
     pod: String,
     /// Whether statuses are shown by their class.
     status_classes: bool,
+    /// What was counted before the present process, where it is not the first.
+    before: Option<Counters>,
     /// Series of a family, group and status, once born.
     series: Vec<Option<Vec<SeriesId>>>,
     /// Their labels, once some run has asked for them: the same in every run.
@@ -122,11 +124,14 @@ impl IngressExporter {
             groups,
             pod,
             status_classes: scenario.ingress.proxy.report_status_classes,
+            before: None,
         }
     }
 
     /// Stores what a scrape at `at` sees.
     pub(super) fn scrape(&mut self, counters: &Counters, storage: &mut Storage, at: Timestamp) {
+        let since = self.before.as_ref().map(|before| counters.since(before));
+        let counters = since.as_ref().unwrap_or(counters);
         self.bear(counters, storage);
         let groups = self.groups.len();
         let mut scrape = storage.scrape(self.target, at);
@@ -148,6 +153,11 @@ impl IngressExporter {
             }
         }
         scrape.commit();
+    }
+
+    /// The process ends, and another counts from nothing: what it has not counted yet it does not expose.
+    pub(super) fn restart(&mut self, counted: &Counters) {
+        self.before = Some(counted.clone());
     }
 
     /// Stores that a scrape at `at` got no answer.

@@ -12,6 +12,7 @@ use super::clock::Nanos;
 use super::event::Event;
 use super::pods::{Deletion, PodId};
 use super::service::Slowdown;
+use super::ticker;
 use super::world::{WATCH_DELAY, World};
 use crate::k8s::Quantity;
 use crate::scenario::{Distribution, Fault, FaultKind, RatePoint, Scenario, Workload};
@@ -81,6 +82,12 @@ impl World {
                 }
             }
             FaultKind::Reload => self.path.reload(),
+            FaultKind::IngressRestart => self.restart_ingress(),
+            // A Flagger that starts first looks at its Canaries when its control loop has come round.
+            FaultKind::FlaggerDown if !self.is_on(fault) => {
+                self.queue
+                    .push(self.now + ticker::CONTROL_LOOP, Event::ControlLoop);
+            }
             FaultKind::Leak(_) if !self.faults.pacing => self.pace(),
             _ => self.condition_pods(),
         }
@@ -138,6 +145,29 @@ impl World {
     /// Whether Prometheus is down.
     pub(super) fn prometheus_is_down(&self) -> bool {
         self.any_on(|kind| matches!(kind, FaultKind::PrometheusDown))
+    }
+
+    /// Whether Flagger is down, or has only just started.
+    pub(super) fn flagger_is_down(&self) -> bool {
+        let mut faults = self.scenario.chaos.iter();
+        faults.any(|fault| {
+            let started = fault
+                .end
+                .map(|end| Timestamp::ZERO + end + ticker::CONTROL_LOOP);
+            fault.kind == FaultKind::FlaggerDown
+                && Timestamp::ZERO + fault.start <= self.now
+                && started.is_none_or(|started| self.now < started)
+        })
+    }
+
+    /// The controllers' processes end, and others begin to count.
+    fn restart_ingress(&mut self) {
+        for (controller, exporter) in self.exporters.iter_mut().enumerate() {
+            if let Some(counted) = self.path.exported(controller) {
+                exporter.restart(counted);
+            }
+        }
+        self.path.reload();
     }
 
     /// Whether the ingress controllers do not answer scrapes.
@@ -304,11 +334,11 @@ pub(super) fn faults_kill(scenario: &Scenario) -> bool {
     faults.any(|fault| matches!(fault.kind, FaultKind::PodKill(_) | FaultKind::CrashLoop(_)))
 }
 
-/// The moments at which nginx reloads.
-pub(super) fn reloads(scenario: &Scenario) -> impl Iterator<Item = Timestamp> {
-    let reloads = scenario.chaos.iter();
-    reloads
-        .filter(|fault| fault.kind == FaultKind::Reload)
+/// The moments at which a fault that happens once does.
+pub(super) fn moments(scenario: &Scenario, kind: &FaultKind) -> impl Iterator<Item = Timestamp> {
+    let faults = scenario.chaos.iter();
+    faults
+        .filter(move |fault| fault.kind == *kind)
         .map(|fault| Timestamp::ZERO + fault.start)
 }
 

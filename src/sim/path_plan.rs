@@ -3,7 +3,7 @@
 
 use super::clock::nanos;
 use super::exporter::source_ingress;
-use super::faults::{fault_times, faults_kill, reloads, with_bursts};
+use super::faults::{fault_times, faults_kill, moments, with_bursts};
 use super::ingress::{Affinity, BATCH_LIMIT, GROUPS};
 use super::kubelets::containers_end;
 use super::label_sets::label_sets;
@@ -12,7 +12,7 @@ use super::requests::{ClassPlan, PathPlan};
 use super::routing::Entry;
 use super::service::ServicePlan;
 use crate::engine::Settings;
-use crate::scenario::{RatePoint, Scenario, TrafficModel};
+use crate::scenario::{FaultKind, RatePoint, Scenario, TrafficModel};
 use crate::time::Span;
 
 /// The request path of a scenario. Nobody scrapes yet.
@@ -44,7 +44,10 @@ pub(super) fn path_plan(scenario: &Scenario, entry: Entry) -> PathPlan {
     let (sets, of_classes) = label_sets(scenario, ingress);
     plan.classes = ClassPlan::new(&traffic.classes, &of_classes);
     plan.ingress.groups = (sets.len() * GROUPS) as u8;
-    plan.ingress.reloads = reloads(scenario).map(nanos).collect();
+    plan.ingress.reloads = moments(scenario, &FaultKind::Reload).map(nanos).collect();
+    plan.ingress.restarts = moments(scenario, &FaultKind::IngressRestart)
+        .map(nanos)
+        .collect();
     let annotation = |suffix: &str| {
         let prefix = Settings::default().ingress_annotations_prefix;
         let annotations = &ingress?.metadata.annotations;

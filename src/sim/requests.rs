@@ -205,6 +205,12 @@ impl RequestPath {
         self.router.set_conditions(worker, conditions);
     }
 
+    /// A controller's counters as its last scrape saw them; `None` where requests are counts between scrapes.
+    pub(super) fn exported(&self, controller: usize) -> Option<&Counters> {
+        let each = self.aggregate.is_none();
+        each.then(|| self.recorders.exported(controller))
+    }
+
     /// nginx reloads, at a moment that the plan knows.
     pub fn reload(&mut self) {
         self.router.restart();

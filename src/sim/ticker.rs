@@ -8,7 +8,7 @@
 use crate::time::{Span, Timestamp};
 
 /// `-control-loop-interval`.
-const CONTROL_LOOP: Span = Span::from_secs(10);
+pub(super) const CONTROL_LOOP: Span = Span::from_secs(10);
 
 /// The ticker of one job.
 #[derive(Clone, Debug)]

@@ -87,7 +87,7 @@ pub struct World {
     pub(super) endpoints: Endpoints,
     pub(super) storage: Storage,
     /// One for each ingress controller.
-    exporters: Vec<IngressExporter>,
+    pub(super) exporters: Vec<IngressExporter>,
     pub(super) targets: Targets,
     /// Versions whose requests the process beside the cluster counts, by their numbers.
     pub(super) counted_beside: Vec<bool>,
@@ -440,6 +440,12 @@ impl World {
     fn tick(&mut self) {
         let now = self.now;
         if !self.ticker.fires(now) || !self.has_canary() {
+            return;
+        }
+        if self.flagger_is_down() {
+            // The grid goes on, and nobody is there to look.
+            let next = self.ticker.next(now, now);
+            self.queue.push(next, Event::Tick);
             return;
         }
         let (canary, settings) = (self.canary.clone(), self.settings.clone());

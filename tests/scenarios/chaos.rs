@@ -3,7 +3,7 @@
 use rollcast::record::{Outcome, Record, TrafficSecond};
 use rollcast::scenario::{Distribution, Fault, FaultKind, Scenario, WarmUp, Workload};
 use rollcast::sim;
-use rollcast::time::Span;
+use rollcast::time::{Span, Timestamp};
 use rollcast::tsdb::Queryable;
 
 use crate::{finding, load, messages, run, value_at};
@@ -213,6 +213,58 @@ fn a_reload_loses_records_and_no_requests() {
     let lost = records - fewer_records;
     // Two workers, at most a second of a hundred requests each, and what was under way.
     assert!((5.0..=240.0).contains(&lost), "{lost}");
+}
+
+#[test]
+fn a_restart_of_the_ingress_begins_its_counters_anew_and_costs_no_request() {
+    let counted = |scenario: &Scenario| {
+        let (record, series) = sim::simulate_with_series(scenario);
+        let mut requests = series.all_series().filter(|id| {
+            let labels = series.labels(*id);
+            labels.get("__name__") == "nginx_ingress_controller_requests"
+                && labels.get("status") == "200"
+        });
+        let samples: Vec<_> = series.samples(requests.next().unwrap()).collect();
+        (record.requests.total, samples)
+    };
+    let mut restarted = with(steady(), FaultKind::IngressRestart, 60..61);
+    restarted.chaos[0].end = None;
+    let (requests, steady) = counted(&steady());
+    let (same_requests, samples) = counted(&restarted);
+    assert_eq!(requests, same_requests);
+    let falls: Vec<_> = samples
+        .windows(2)
+        .filter(|pair| pair[1].1 < pair[0].1)
+        .collect();
+    let [fall] = falls.as_slice() else {
+        panic!("not one fall: {falls:?}");
+    };
+    let at = |(at, _): (Timestamp, f64)| at.as_secs_f64();
+    assert!(at(fall[0]) < 60.0 && 60.0 < at(fall[1]), "{fall:?}");
+    // The new process has counted since 60 s, to a second or so in which a worker holds its records back.
+    let expected = 200.0 * (at(fall[1]) - 60.0);
+    assert!((fall[1].1 - expected).abs() < 250.0, "{fall:?}");
+    // What comes after is what would have come.
+    let rise = |samples: &[(Timestamp, f64)]| {
+        let late: Vec<_> = samples.iter().filter(|s| at(**s) > 70.0).collect();
+        late.last().unwrap().1 - late[0].1
+    };
+    assert_eq!(rise(&samples), rise(&steady));
+}
+
+#[test]
+fn a_flagger_that_restarts_goes_on_where_it_was_ten_seconds_later_and_off_its_grid() {
+    let quiet = run(&load("healthy"), 1);
+    let away = run(&with(load("healthy"), FaultKind::FlaggerDown, 70..107), 1);
+    let ticks = |record: &Record| -> Vec<f64> {
+        let ticks = record.ticks.iter().map(|tick| tick.at.as_secs_f64());
+        ticks.filter(|at| (0.0..200.0).contains(at)).collect()
+    };
+    assert_eq!(ticks(&quiet)[..5], [0.0, 30.0, 60.0, 90.0, 120.0]);
+    assert_eq!(ticks(&away)[..5], [0.0, 30.0, 60.0, 117.0, 147.0]);
+    // Its memory is the Canary's status: nothing is done twice.
+    assert_eq!(messages(&away), messages(&quiet));
+    assert_eq!(away.outcome, quiet.outcome);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod chaos;
 mod cluster;
 mod drills;
+mod flips;
 mod gateway;
 mod ingress;
 mod library;

@@ -228,8 +228,8 @@ mod tests {
             )
         };
         let (before, after) = differing(&query("1m"), &query("5m"));
-        assert_eq!(before, "…gress=\"web\"}[1m])) * 100");
-        assert_eq!(after, "…gress=\"web\"}[5m])) * 100");
+        assert_eq!(before, "…ress=\"web\"}[1m])) * 100");
+        assert_eq!(after, "…ress=\"web\"}[5m])) * 100");
         assert_eq!(differing("3", "5"), ("3".to_owned(), "5".to_owned()));
         // One is the other's beginning.
         let long = "a".repeat(50);

@@ -5,6 +5,7 @@ mod compare;
 mod events;
 mod expectations;
 mod layout;
+mod links;
 mod palette;
 mod timeline;
 
@@ -26,7 +27,12 @@ const ASSUMPTIONS_SHOWN: usize = 3;
 
 /// A run as text.
 pub fn render(record: &Record, palette: Palette) -> String {
-    let mut out = story(record, palette);
+    render_in(record, None, palette)
+}
+
+/// A run as text; with the directory its files are in, each paragraph of the verdict names the command that explains it.
+pub fn render_in(record: &Record, directory: Option<&str>, palette: Palette) -> String {
+    let mut out = story(record, directory, palette);
     assumptions(record, palette, &mut out);
     out
 }
@@ -36,9 +42,10 @@ pub fn render_first(
     record: &Record,
     assumed: &[String],
     unmodelled: &[String],
+    directory: Option<&str>,
     palette: Palette,
 ) -> String {
-    let mut out = story(record, palette);
+    let mut out = story(record, directory, palette);
     let rest = record.scenario["assumptions"].as_array();
     let rest = rest.into_iter().flatten().filter_map(|text| text.as_str());
     let all: Vec<&str> = assumed.iter().map(String::as_str).chain(rest).collect();
@@ -58,7 +65,7 @@ pub fn render_first(
     out
 }
 
-fn story(record: &Record, palette: Palette) -> String {
+fn story(record: &Record, directory: Option<&str>, palette: Palette) -> String {
     let mut out = String::new();
     title(record, palette, &mut out);
     out.push('\n');
@@ -66,13 +73,20 @@ fn story(record: &Record, palette: Palette) -> String {
     out.push('\n');
     events::log(record, palette, &mut out);
     out.push('\n');
-    paragraphs(
-        &verdict(record),
-        palette.outcome(record.outcome),
-        palette,
-        &mut out,
-    );
+    let told = Told {
+        verdict: verdict(record),
+        record,
+        directory,
+    };
+    paragraphs(&told, palette, &mut out);
     out
+}
+
+/// A verdict, and where it can be looked into.
+struct Told<'a> {
+    verdict: Verdict,
+    record: &'a Record,
+    directory: Option<&'a str>,
 }
 
 fn title(record: &Record, palette: Palette, out: &mut String) {
@@ -101,7 +115,18 @@ fn scenario_title(record: &Record) -> Option<&str> {
         .filter(|title| !title.is_empty())
 }
 
-fn paragraphs(verdict: &Verdict, colour: palette::Colour, palette: Palette, out: &mut String) {
+fn paragraphs(told: &Told<'_>, palette: Palette, out: &mut String) {
+    let Told {
+        verdict,
+        record,
+        directory,
+    } = told;
+    let colour = palette.outcome(record.outcome);
+    let link = |command: Option<String>, out: &mut String| {
+        if let Some(command) = command {
+            *out += &format!("{}\n", palette.dim(&format!("  {command}")));
+        }
+    };
     let mut first = verdict.outcome.clone();
     first.push(' ');
     first += &verdict.harm;
@@ -113,9 +138,14 @@ fn paragraphs(verdict: &Verdict, colour: palette::Colour, palette: Palette, out:
     // The headline is the paragraph's first word or two, up to the colon; it never breaks across lines.
     let (head, rest) = text.split_once(':').unwrap_or((&text, ""));
     *out += &format!("{}:{rest}", palette.paint(colour, head));
+    link(directory.and_then(|dir| links::deciding(record, dir)), out);
     for finding in &verdict.findings {
         *out += "\n";
         *out += &paragraph(finding, WIDTH);
+        link(
+            directory.and_then(|dir| links::named(record, finding, dir)),
+            out,
+        );
     }
 }
 

@@ -131,6 +131,8 @@ impl Reading<'_> {
             flag(keys.prometheus_down, FaultKind::PrometheusDown),
             factor("burst", keys.burst)?.map(FaultKind::Burst),
             flag(keys.reload, FaultKind::Reload),
+            flag(keys.ingress_restart, FaultKind::IngressRestart),
+            flag(keys.flagger_down, FaultKind::FlaggerDown),
         ]
         .into_iter()
         .flatten()
@@ -157,7 +159,7 @@ impl Reading<'_> {
             };
             return Err(self.refuse(pointer, what).help(
                 "give one of `fail_rate`, `latency`, `slowdown`, `leak`, `kill_pods`, `crash_after`, `slow_start`, \
-                 `unreachable`, `scrape_gap`, `prometheus_down`, `burst` and `reload`; write another [[chaos]] for the next",
+                 `unreachable`, `scrape_gap`, `prometheus_down`, `burst`, `reload`, `ingress_restart` and `flagger_down`; write another [[chaos]] for the next",
             ));
         };
         Ok(kind.clone())
@@ -177,6 +179,8 @@ impl Reading<'_> {
                 | FaultKind::PrometheusDown
                 | FaultKind::Burst(_)
                 | FaultKind::Reload
+                | FaultKind::IngressRestart
+                | FaultKind::FlaggerDown
         );
         if !strikes_pods && (keys.version.is_some() || keys.workload.is_some()) {
             return Err(self
@@ -186,7 +190,10 @@ impl Reading<'_> {
                 )
                 .help("take `version` and `workload` out"));
         }
-        let happens_once = matches!(kind, FaultKind::PodKill(_) | FaultKind::Reload);
+        let happens_once = matches!(
+            kind,
+            FaultKind::PodKill(_) | FaultKind::Reload | FaultKind::IngressRestart
+        );
         if happens_once && keys.end.is_some() {
             return Err(self
                 .refuse(

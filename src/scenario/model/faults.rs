@@ -71,6 +71,10 @@ pub enum FaultKind {
     Burst(f64),
     /// The ingress controllers reload nginx.
     Reload,
+    /// The ingress controllers' processes restart, and count from nothing.
+    IngressRestart,
+    /// Flagger does not run.
+    FlaggerDown,
 }
 
 impl FaultKind {
@@ -89,6 +93,8 @@ impl FaultKind {
             FaultKind::PrometheusDown => "prometheus_down",
             FaultKind::Burst(_) => "burst",
             FaultKind::Reload => "reload",
+            FaultKind::IngressRestart => "ingress_restart",
+            FaultKind::FlaggerDown => "flagger_down",
         }
     }
 }

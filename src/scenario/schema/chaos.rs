@@ -7,7 +7,7 @@ use super::shapes::DistributionKeys;
 use crate::scenario::model::Workload;
 use crate::scenario::units::{FineTime, Fraction, Time};
 
-/// `[[chaos]]`: a fault that is put in on purpose; exactly one of `fail_rate`, `latency`, `slowdown`, `leak`, `kill_pods`, `crash_after`, `slow_start`, `unreachable`, `scrape_gap`, `prometheus_down`, `burst` and `reload`.
+/// `[[chaos]]`: a fault that is put in on purpose; exactly one of `fail_rate`, `latency`, `slowdown`, `leak`, `kill_pods`, `crash_after`, `slow_start`, `unreachable`, `scrape_gap`, `prometheus_down`, `burst`, `reload`, `ingress_restart` and `flagger_down`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ChaosKeys {
@@ -64,4 +64,10 @@ pub(in crate::scenario) struct ChaosKeys {
     /// The ingress controllers reload nginx at the start: up to a second of each worker's records is lost.
     #[serde(default)]
     pub(in crate::scenario) reload: Option<bool>,
+    /// The ingress controllers' containers restart at the start: their counters begin anew, and what Prometheus had not seen is lost. Users are served all the same.
+    #[serde(default)]
+    pub(in crate::scenario) ingress_restart: Option<bool>,
+    /// Flagger does not run, from `start` to `end`; a tick that is under way is finished. It first looks at its Canary one control loop (10 s) after it has started, and at every interval from there.
+    #[serde(default)]
+    pub(in crate::scenario) flagger_down: Option<bool>,
 }

@@ -44,7 +44,10 @@ pub(super) fn injected(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn happens_once(fault: &Fault) -> bool {
-    matches!(fault.kind, FaultKind::PodKill(_) | FaultKind::Reload)
+    matches!(
+        fault.kind,
+        FaultKind::PodKill(_) | FaultKind::Reload | FaultKind::IngressRestart
+    )
 }
 
 fn told(fault: &Fault, zero: Span) -> String {

@@ -4,6 +4,7 @@ use super::{Case, finding, load_tests};
 use crate::canary::{Provider, Rules};
 use crate::engine::QuerySource;
 use crate::record::{Finding, QueryRecord};
+use crate::scenario::{Fault, FaultKind};
 use crate::sim::routing::Entry;
 use crate::sim::truth::metric_window;
 use crate::time::Timestamp;
@@ -164,7 +165,10 @@ fn scrape_interval(case: &Case<'_>, at: Timestamp, query: &QueryRecord) -> Optio
         .map(|series| series.samples.len())
         .max()
         .unwrap_or(0);
-    if most >= 2 {
+    let unseen =
+        |fault: &Fault| matches!(fault.kind, FaultKind::PrometheusDown | FaultKind::ScrapeGap);
+    // What was put in on purpose is told by itself.
+    if most >= 2 || case.scenario.chaos.iter().any(unseen) {
         return None;
     }
     let interval = case.scenario.prometheus.scrape_interval;

@@ -102,6 +102,24 @@ impl Counters {
         cell.requests = cell.request_duration.count();
     }
 
+    /// What has been counted since it was `before`.
+    pub(crate) fn since(&self, before: &Counters) -> Counters {
+        let less = |now: &Histogram, then: &Histogram| Histogram {
+            buckets: std::array::from_fn(|bucket| now.buckets[bucket] - then.buckets[bucket]),
+            sum_ms: now.sum_ms - then.sum_ms,
+        };
+        let cells = self.cells.iter().zip(&before.cells);
+        Counters {
+            cells: cells
+                .map(|(now, then)| Cell {
+                    requests: now.requests - then.requests,
+                    request_duration: less(&now.request_duration, &then.request_duration),
+                    response_duration: less(&now.response_duration, &then.response_duration),
+                })
+                .collect(),
+        }
+    }
+
     pub(super) fn cell_mut(&mut self, cell: usize) -> &mut Cell {
         &mut self.cells[cell]
     }

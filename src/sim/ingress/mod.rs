@@ -60,6 +60,8 @@ pub struct IngressPlan {
     pub affinity: Affinity,
     /// Reloads of nginx, in order.
     pub reloads: Vec<Nanos>,
+    /// Moments at which the controllers' processes end and others begin to count, in order.
+    pub restarts: Vec<Nanos>,
     /// Records that a worker keeps between two flushes, where requests are so many that this counts.
     pub batch_limit: Option<u32>,
 }
@@ -97,6 +99,7 @@ impl IngressPlan {
             balance: proxy.load_balance,
             affinity: Affinity::None,
             reloads: Vec::new(),
+            restarts: Vec::new(),
             batch_limit: None,
             falls_back: true,
         }
@@ -118,6 +121,7 @@ impl IngressPlan {
             balance: LoadBalance::RoundRobin,
             affinity: Affinity::None,
             reloads: Vec::new(),
+            restarts: Vec::new(),
             batch_limit: None,
             falls_back: self.via == Via::Service,
             ..self

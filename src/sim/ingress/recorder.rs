@@ -11,7 +11,7 @@
 use std::sync::LazyLock;
 
 use super::counters::{BUCKET_BOUNDS, BUCKETS, Counters, Histogram, cell_of, cells};
-use super::losses::Losses;
+use super::losses::{Losses, Restart};
 use super::{Group, IngressPlan, ScrapeGrid, Status};
 use crate::seed::{Purpose, RunSeed};
 use crate::sim::clock::{NEVER, Nanos, Tick, millisecond, tick};
@@ -102,6 +102,13 @@ impl Recorder {
         let cells = cells(plan.groups);
         let first = u64::from(controller) * u64::from(plan.workers);
         let reloads: Vec<Tick> = plan.reloads.iter().map(|&at| tick(at)).collect();
+        let restarts = plan.restarts.iter().filter_map(|&at| {
+            let grid = grid?;
+            Some(Restart {
+                at: tick(at),
+                seen: at - (at - grid.first).rem_euclid(grid.interval),
+            })
+        });
         let phases = (first..first + u64::from(plan.workers))
             .map(|worker| {
                 let draw = seed
@@ -114,7 +121,7 @@ impl Recorder {
             records: plan.records,
             cells,
             status_classes: plan.status_classes,
-            losses: Losses::new(&reloads, plan.batch_limit, plan.workers),
+            losses: Losses::new(&reloads, restarts.collect(), plan.batch_limit, plan.workers),
             flush_interval: plan.flush_interval,
             phases,
             grid,
@@ -236,6 +243,11 @@ impl Recorder {
             self.aim();
             self.credit_late();
         }
+        &self.exported
+    }
+
+    /// The counters as the last scrape saw them.
+    pub(crate) fn exported(&self) -> &Counters {
         &self.exported
     }
 

@@ -59,6 +59,11 @@ impl Recorders {
         self.each[controller].scrape(at)
     }
 
+    /// A controller's counters as its last scrape saw them.
+    pub(crate) fn exported(&self, controller: usize) -> &Counters {
+        self.each[controller].exported()
+    }
+
     fn owner(&mut self, record: &Record) -> (&mut Recorder, Record) {
         let controller = record.worker / self.workers;
         let record = Record {
