@@ -2,6 +2,7 @@
 //! replicas become pods that share the load.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rollcast::k8s::{Deployment, HorizontalPodAutoscaler, ObjectReference, Quantity};
 use rollcast::sim::deployment::{DeploymentController, PodAction};
@@ -30,7 +31,7 @@ struct Service {
 struct Client<'a>(&'a MetricsServer, &'a PodSet);
 
 impl MetricsClient for Client<'_> {
-    fn resource(&mut self) -> Result<Vec<(String, PodMetrics)>, MetricError> {
+    fn resource(&mut self) -> Result<Vec<(Arc<str>, PodMetrics)>, MetricError> {
         let pods = self.1.iter();
         Ok(pods
             .filter_map(|p| Some((p.name.clone(), self.0.usage(p.id)?)))

@@ -255,7 +255,7 @@ fn the_same_seed_makes_the_same_pods() {
             }
             cluster.advance();
         }
-        let names: Vec<String> = cluster.pods.iter().map(|p| p.name.clone()).collect();
+        let names: Vec<_> = cluster.pods.iter().map(|p| p.name.clone()).collect();
         (names, cluster.deployment.status)
     };
     for seed in 0..20 {

@@ -208,11 +208,11 @@ fn weight_of(target: &ObjectRef, cluster: &Cluster) -> i64 {
 
 /// The metrics APIs of a cluster that has metrics-server and no adapter.
 struct Served {
-    usage: Vec<(String, PodMetrics)>,
+    usage: Vec<(Arc<str>, PodMetrics)>,
 }
 
 impl MetricsClient for Served {
-    fn resource(&mut self) -> Result<Vec<(String, PodMetrics)>, MetricError> {
+    fn resource(&mut self) -> Result<Vec<(Arc<str>, PodMetrics)>, MetricError> {
         Ok(std::mem::take(&mut self.usage))
     }
 

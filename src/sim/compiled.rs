@@ -68,7 +68,7 @@ impl Compiled {
 
     /// The scenario's world under a seed, at the start of its warm-up.
     pub fn world(&self, seed: u64) -> World {
-        World::of(self, seed)
+        World::of(self, seed, Detail::Story)
     }
 
     /// One run, as [`simulate`](super::simulate) of the scenario with this seed.
@@ -171,8 +171,7 @@ impl Runner<'_> {
     /// The outline of one run: a record without the scenario, the samples that queries saw and the truth behind them,
     /// findings and the commit's way. All else is as [`Compiled::simulate`] has it.
     pub fn outline(&mut self, seed: u64) -> Record {
-        let mut world = self.compiled.world(seed);
-        world.detail = Detail::Outline;
+        let mut world = World::of(self.compiled, seed, Detail::Outline);
         if let Some(queries) = self.queries.take() {
             world.queries = queries;
         }

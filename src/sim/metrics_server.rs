@@ -38,8 +38,8 @@ pub struct PodMetrics {
     pub timestamp: Timestamp,
     /// The span over which CPU was averaged.
     pub window: Span,
-    /// Usage by container name.
-    pub containers: BTreeMap<String, ContainerUsage>,
+    /// Usage of its containers, by name.
+    pub containers: Vec<(Arc<str>, ContainerUsage)>,
 }
 
 /// Usage of one container. metrics-server always has both values; another server of the API may lack one.
@@ -126,7 +126,7 @@ impl MetricsServer {
     pub fn usage(&self, pod: PodId) -> Option<PodMetrics> {
         let containers = self.pods.get(&pod)?;
         let mut earliest: Option<(Timestamp, Span)> = None;
-        let mut usage = BTreeMap::new();
+        let mut usage = Vec::with_capacity(containers.len());
         for (name, points) in containers {
             let (last, previous) = (points.last, points.previous?);
             let window = last.at - previous.at;
@@ -136,7 +136,7 @@ impl MetricsServer {
                 cpu: Some(Quantity::from_nanos(saturate(nanocores))),
                 memory: Some(Quantity::from_units(saturate(last.memory_bytes.into()))),
             };
-            usage.insert(name.to_string(), used);
+            usage.push((Arc::clone(name), used));
             if earliest.is_none_or(|(at, _)| last.at < at) {
                 earliest = Some((last.at, window));
             }
@@ -250,7 +250,7 @@ mod tests {
         server.scrape([last]);
         let usage = server.usage(POD).unwrap();
         assert_eq!(usage.timestamp, Timestamp::from_secs(35));
-        let app = usage.containers["app"];
+        let (_, app) = usage.containers[0];
         assert_eq!(app.cpu, Some(Quantity::from_nanos(200_000_000)));
         assert_eq!(app.memory, Some(Quantity::from_units(1000)));
     }

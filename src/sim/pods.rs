@@ -123,7 +123,7 @@ pub struct Pod {
     /// Its number.
     pub id: PodId,
     /// `NAME-TEMPLATEHASH-SUFFIX`.
-    pub name: String,
+    pub name: Arc<str>,
     /// The ReplicaSet it was made by, and what it was made from.
     pub revision: Arc<Revision>,
     /// `status.phase`.
@@ -264,7 +264,7 @@ impl PodSet {
         let suffix = super::names::pod_suffix(&revision.replica_set, id.0);
         self.pods.push(Pod {
             id,
-            name: format!("{}-{suffix}", revision.replica_set),
+            name: format!("{}-{suffix}", revision.replica_set).into(),
             revision: Arc::clone(revision),
             phase: PodPhase::Pending,
             created: now,

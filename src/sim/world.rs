@@ -117,7 +117,7 @@ impl World {
         Compiled::of(scenario, true).world(seed)
     }
 
-    pub(super) fn of(compiled: &Compiled, seed: u64) -> World {
+    pub(super) fn of(compiled: &Compiled, seed: u64, detail: Detail) -> World {
         let scenario = Arc::clone(&compiled.scenario);
         let run_seed = RunSeed(seed);
         let now = Timestamp::ZERO - scenario.run.warm_up;
@@ -149,6 +149,9 @@ impl World {
         storage.set_retention((!compiled.keep_series).then_some(retention));
 
         let mut plan = compiled.plan.clone();
+        if detail == Detail::Outline {
+            plan.truth_seconds = 0;
+        }
         if scenario.prometheus.service_monitor {
             let interval = nanos(Timestamp::ZERO + scrape_interval);
             let grid = |first: &Timestamp| ScrapeGrid {
@@ -160,7 +163,7 @@ impl World {
         let fault_times = plan.service.clone();
 
         let mut world = World {
-            detail: Detail::Story,
+            detail,
             seed,
             settings,
             provider,

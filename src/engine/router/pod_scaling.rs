@@ -57,8 +57,9 @@ impl Router for PodScaling {
 
     fn set_routes(&self, cx: &mut Context<'_>, routes: Routes) -> Result<(), Failure> {
         let mut target = cx.target_deployment()?;
-        let primary = cx.deployment(&cx.primary_name())?;
-        let total = pool(cx, &target, &primary);
+        let primary = cx.primary_name();
+        let primary = cx.look_at_deployment(&primary, |primary| primary.spec.replicas)?;
+        let total = pool(cx, &target, primary);
         let (primary_pods, canary_pods) = split(routes.canary, total);
         // While the promotion moves traffic back, the canary's pods are what serves: they go once the primary is ready.
         let keeps_canary = routes.canary == 0 && cx.status.phase == Phase::Promoting;
@@ -72,7 +73,7 @@ impl Router for PodScaling {
         let target_name = cx.target();
         cx.write(Write::Update(target.into()))
             .map_err(|e| Failure::new(format!("deployment {target_name} update error: {e}")))?;
-        if primary.spec.replicas != Some(primary_pods) {
+        if primary != Some(primary_pods) {
             let deployment = cx.local(Kind::Deployment, cx.primary_name());
             cx.write(Write::Scale {
                 deployment: deployment.clone(),
@@ -92,16 +93,17 @@ fn noted_weight(target: &Deployment) -> Result<i64, Failure> {
     }
 }
 
-/// The pods that primary and canary have together.
-fn pool(cx: &mut Context<'_>, target: &Deployment, primary: &Deployment) -> i32 {
+/// The pods that primary and canary have together; `primary` are those wanted of the primary alone.
+fn pool(cx: &mut Context<'_>, target: &Deployment, primary: Option<i32>) -> i32 {
     let scaler = cx.spec.autoscaler_ref.as_ref();
     if let Some(name) = scaler.map(|s| format!("{}-primary", s.name)) {
         let reference = cx.local(Kind::HorizontalPodAutoscaler, name);
-        if let Ok(hpa) = cx.get::<HorizontalPodAutoscaler>(&reference) {
-            return match hpa.status.desired_replicas {
-                desired if desired > 0 => desired,
-                _ => hpa.spec.min_replicas.unwrap_or(1),
-            };
+        let wanted = |hpa: &HorizontalPodAutoscaler| match hpa.status.desired_replicas {
+            desired if desired > 0 => desired,
+            _ => hpa.spec.min_replicas.unwrap_or(1),
+        };
+        if let Ok(wanted) = cx.look(&reference, wanted) {
+            return wanted;
         }
     }
     let noted = target.metadata.annotations.get(TOTAL_ANNOTATION);
@@ -109,7 +111,7 @@ fn pool(cx: &mut Context<'_>, target: &Deployment, primary: &Deployment) -> i32 
     match (noted_weight(target), noted) {
         // Pods are away from the primary: what was noted then is the pool.
         (Ok(weight), Some(total)) if weight > 0 => total,
-        _ => primary.spec.replicas.unwrap_or(1).max(1),
+        _ => primary.unwrap_or(1).max(1),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Follows `pkg/controller/podautoscaler/metrics/client.go` of Kubernetes v1.36.3.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -15,7 +16,7 @@ use crate::time::{Span, Timestamp};
 /// The resource, custom and external metrics APIs. Every pod-wise answer is for the pods that the target selects.
 pub trait MetricsClient {
     /// Usage by pod name, as metrics-server answers.
-    fn resource(&mut self) -> Result<Vec<(String, PodMetrics)>, MetricError>;
+    fn resource(&mut self) -> Result<Vec<(Arc<str>, PodMetrics)>, MetricError>;
     /// A custom metric of pods.
     fn pods(&mut self, metric: &MetricIdentifier) -> Result<Vec<PodValue>, MetricError>;
     /// A custom metric of one object.
@@ -49,7 +50,7 @@ impl MetricError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodValue {
     /// The pod's name.
-    pub pod: String,
+    pub pod: Arc<str>,
     /// When it was measured.
     pub timestamp: Timestamp,
     /// Over which time; a minute where `None`.
@@ -70,7 +71,7 @@ pub struct PodMetric {
 }
 
 /// Metrics by pod name.
-pub type PodMetricsByName = BTreeMap<String, PodMetric>;
+pub type PodMetricsByName = BTreeMap<Arc<str>, PodMetric>;
 
 /// `metricServerDefaultMetricWindow`.
 const DEFAULT_WINDOW: Span = Span::from_secs(60);
@@ -110,7 +111,7 @@ pub fn resource_metrics(
 fn usage(metrics: &PodMetrics, resource: &str, container: Option<&str>) -> Option<i64> {
     let mut total = None;
     for (name, used) in &metrics.containers {
-        if container.is_none_or(|wanted| wanted == name) {
+        if container.is_none_or(|wanted| *wanted == **name) {
             let value = used.get(resource)?.milli_value();
             total = Some(value.saturating_add(total.unwrap_or(0)));
         }

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq)]
 pub struct PodView {
     /// Name.
-    pub name: String,
+    pub name: Arc<str>,
     /// `status.phase`.
     pub phase: PodPhase,
     /// Whether it was deleted and is still there.

@@ -4,6 +4,7 @@
 //! `pkg/controller/podautoscaler/replica_calculator.go` and `metrics/utilization.go` of Kubernetes v1.36.3.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::metrics::{MetricError, PodMetricsByName};
 use super::pod_view::PodView;
@@ -78,7 +79,7 @@ impl<'a> Scene<'a> {
     pub fn group(&self, metrics: &PodMetricsByName, cpu: bool) -> Groups<'a> {
         let mut groups = Groups::default();
         for pod in self.pods {
-            let name = pod.name.as_str();
+            let name = &*pod.name;
             if pod.terminating || pod.phase == PodPhase::Failed {
                 groups.ignored.insert(name);
             } else if pod.phase == PodPhase::Pending {
@@ -126,22 +127,20 @@ impl<'a> Scene<'a> {
         let requests = self
             .pods
             .iter()
-            .map(|pod| {
-                let request = pod.requests.of(&pod.name, resource, container)?;
-                Ok((pod.name.as_str(), request))
-            })
-            .collect::<Result<BTreeMap<_, _>, MetricError>>()?;
-        let first = Utilization::of(&values, &requests, target)?;
+            .map(|pod| pod.requests.of(&pod.name, resource, container))
+            .collect::<Result<Vec<i64>, _>>()?;
+        let first = self.utilization(&values, &requests, target)?;
         let replicas = if let Some(replicas) = self.first_pass(&groups, first.ratio) {
             replicas
         } else {
             // A pod without a metric may have used all it asked for, or nothing: whichever speaks against scaling.
             let full = i64::from(target.max(100));
             groups.fill_in(&mut values, first.ratio, |name| {
-                (i128::from(requests.get(name).copied().unwrap_or(0)) * i128::from(full) / 100)
-                    as i64
+                let place = self.pods.iter().position(|pod| *pod.name == *name);
+                let request = place.map_or(0, |place| requests[place]);
+                (i128::from(request) * i128::from(full) / 100) as i64
             });
-            let second = Utilization::of(&values, &requests, target)?;
+            let second = self.utilization(&values, &requests, target)?;
             self.second_pass(first.ratio, second.ratio, values.len())
         };
         Ok(Proposal {
@@ -208,16 +207,43 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Usage against the pods' requests (`GetResourceUtilizationRatio`).
+    fn utilization(
+        &self,
+        values: &BTreeMap<Arc<str>, i64>,
+        requests: &[i64],
+        target: i32,
+    ) -> Result<Utilization, MetricError> {
+        let (mut used, mut requested, mut pods) = (0_i128, 0_i128, 0_i128);
+        // Metrics of pods that the selector does not match are left out.
+        for (pod, request) in self.pods.iter().zip(requests) {
+            if let Some(value) = values.get(&pod.name) {
+                used += i128::from(*value);
+                requested += i128::from(*request);
+                pods += 1;
+            }
+        }
+        if requested == 0 {
+            return Err(MetricError::new("no metrics returned matched known pods"));
+        }
+        let percent = (used * 100 / requested) as i32;
+        Ok(Utilization {
+            ratio: f64::from(percent) / f64::from(target),
+            percent,
+            mean: (used / pods) as i64,
+        })
+    }
+
     /// Drops the metrics of pods that are ignored or not ready.
     fn sift(
         &self,
         metrics: PodMetricsByName,
         cpu: bool,
-    ) -> Result<(BTreeMap<String, i64>, Groups<'a>), MetricError> {
+    ) -> Result<(BTreeMap<Arc<str>, i64>, Groups<'a>), MetricError> {
         self.some_pods()?;
         let groups = self.group(&metrics, cpu);
         let counted = |name: &str| !groups.ignored.contains(name) && !groups.unready.contains(name);
-        let values: BTreeMap<String, i64> = metrics
+        let values: BTreeMap<Arc<str>, i64> = metrics
             .into_iter()
             .filter(|(name, _)| counted(name))
             .map(|(name, metric)| (name, metric.value))
@@ -277,49 +303,27 @@ impl<'a> Scene<'a> {
 impl Groups<'_> {
     /// Gives pods that have not spoken a value: the missing ones `full` where the ratio asks to scale down and 0 where
     /// it asks to scale up, the unready ones 0 in the latter case.
-    fn fill_in(&self, values: &mut BTreeMap<String, i64>, ratio: f64, full: impl Fn(&str) -> i64) {
+    fn fill_in(
+        &self,
+        values: &mut BTreeMap<Arc<str>, i64>,
+        ratio: f64,
+        full: impl Fn(&str) -> i64,
+    ) {
         if ratio < 1.0 {
             let missing = self.missing.iter();
-            values.extend(missing.map(|name| ((*name).to_owned(), full(name))));
+            values.extend(missing.map(|name| (Arc::from(*name), full(name))));
         } else if ratio > 1.0 {
             let absent = self.missing.iter().chain(&self.unready);
-            values.extend(absent.map(|name| ((*name).to_owned(), 0)));
+            values.extend(absent.map(|name| (Arc::from(*name), 0)));
         }
     }
 }
 
-/// Usage against requests (`GetResourceUtilizationRatio`).
+/// Usage against requests.
 struct Utilization {
     ratio: f64,
     percent: i32,
     mean: i64,
-}
-
-impl Utilization {
-    fn of(
-        values: &BTreeMap<String, i64>,
-        requests: &BTreeMap<&str, i64>,
-        target: i32,
-    ) -> Result<Self, MetricError> {
-        let (mut used, mut requested, mut pods) = (0_i128, 0_i128, 0_i128);
-        for (name, value) in values {
-            // Metrics of pods that the selector does not match are left out.
-            if let Some(request) = requests.get(name.as_str()) {
-                used += i128::from(*value);
-                requested += i128::from(*request);
-                pods += 1;
-            }
-        }
-        if requested == 0 {
-            return Err(MetricError::new("no metrics returned matched known pods"));
-        }
-        let percent = (used * 100 / requested) as i32;
-        Ok(Utilization {
-            ratio: f64::from(percent) / f64::from(target),
-            percent,
-            mean: (used / pods) as i64,
-        })
-    }
 }
 
 /// A float as Go converts it on amd64: without pods there is no mean, and the smallest integer is reported.
@@ -328,7 +332,7 @@ fn go_int64(x: f64) -> i64 {
 }
 
 /// Ratio and truncated mean (`GetMetricUsageRatio`). All metrics count, those of unknown pods too.
-fn average(values: &BTreeMap<String, i64>, target: i64) -> (f64, i64) {
+fn average(values: &BTreeMap<Arc<str>, i64>, target: i64) -> (f64, i64) {
     let total: i128 = values.values().map(|v| i128::from(*v)).sum();
     let mean = (total / values.len() as i128) as i64;
     (mean as f64 / target as f64, mean)

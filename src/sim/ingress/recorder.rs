@@ -10,7 +10,7 @@
 
 use std::sync::LazyLock;
 
-use super::counters::{BUCKET_BOUNDS, BUCKETS, Counters, Histogram, cell_of, cells};
+use super::counters::{BUCKET_BOUNDS, Counters, Histogram, cell_of, cells};
 use super::losses::{Losses, Restart};
 use super::{Group, IngressPlan, ScrapeGrid, Status};
 use crate::seed::{Purpose, RunSeed};
@@ -25,9 +25,13 @@ const WINDOWS: usize = 2;
 /// same few places, and an addition that waits for the one before it costs more than all else here.
 const COPIES: usize = 4;
 
-/// Counters kept for a cell and window: the buckets, then the sum of milliseconds.
+/// Counters kept for a cell and window: the buckets, and some that keep cells apart.
 const STRIDE: usize = 16;
-const SUM: usize = BUCKETS;
+
+/// A counter holds the requests of a bucket above this bit and the sum of their milliseconds below it, so that a request is
+/// one addition: room for 67 million requests of one scrape window, and for 76,000 hours of theirs.
+const COUNT_BIT: u32 = 38;
+const ONE: u64 = 1 << COUNT_BIT;
 
 /// Entities of the streams that flush phases are drawn from start here.
 const FLUSH_PHASES: u64 = 1 << 32;
@@ -171,8 +175,7 @@ impl Recorder {
             if window < WINDOWS {
                 let start = start_of(cells, window, request % COPIES, cell);
                 let counters = &mut windows[start..start + STRIDE];
-                counters[bucket] += 1;
-                counters[SUM] += ms;
+                counters[bucket] = counters[bucket].wrapping_add(ONE + ms);
             } else {
                 self.late.push(Late {
                     completion: *completion,
@@ -267,8 +270,7 @@ impl Recorder {
             let exported = self.exported.cell_mut(cell);
             add(&mut exported.request_duration, counters);
             exported.requests = exported.request_duration.count();
-            let seen =
-                std::array::from_fn(|counter| counters[counter].wrapping_sub(blind[counter]));
+            let seen = std::array::from_fn(|bucket| counters[bucket].wrapping_sub(blind[bucket]));
             add(&mut exported.response_duration, &seen);
         }
         self.windows.copy_within(window.., 0);
@@ -337,8 +339,8 @@ impl Recorder {
     fn credit(&mut self, window: usize, place: Place, sign: i64) {
         let add = |counters: &mut [u64], start: usize| {
             let counters = &mut counters[start..start + STRIDE];
-            counters[place.bucket] = counters[place.bucket].wrapping_add_signed(sign);
-            counters[SUM] = counters[SUM].wrapping_add_signed(sign * place.ms as i64);
+            let request = (ONE + place.ms) as i64;
+            counters[place.bucket] = counters[place.bucket].wrapping_add_signed(sign * request);
         };
         add(
             &mut self.windows,
@@ -359,11 +361,11 @@ fn start_of(cells: usize, window: usize, copy: usize, cell: usize) -> usize {
 /// Adds a window's counters to a cumulative histogram.
 fn add(histogram: &mut Histogram, counters: &[u64; STRIDE]) {
     let mut below = 0;
-    for (bucket, count) in histogram.buckets.iter_mut().zip(counters) {
-        below += count;
+    for (bucket, counter) in histogram.buckets.iter_mut().zip(counters) {
+        below += counter >> COUNT_BIT;
         *bucket += below;
+        histogram.sum_ms += counter & (ONE - 1);
     }
-    histogram.sum_ms += counters[SUM];
 }
 
 /// The bucket that a time in milliseconds falls into.

@@ -298,8 +298,10 @@ impl SecondLog {
             for bucket in occupied.clone() {
                 let count = latencies[bucket];
                 if count > 0 {
-                    self.packed.push(Packed::new(bucket, count));
                     self.latencies[bucket] += u64::from(count);
+                    if self.keep > 0 {
+                        self.packed.push(Packed::new(bucket, count));
+                    }
                 }
             }
             packed[side + 1] = self.dropped + self.packed.len();
@@ -311,10 +313,11 @@ impl SecondLog {
 
     /// Drops latencies that are older than is kept, when that is at least half of all.
     fn forget(&mut self) {
-        let Some(oldest) = self.rows.len().checked_sub(self.keep) else {
+        let oldest = self.rows.len().checked_sub(self.keep);
+        let Some(oldest) = oldest.and_then(|oldest| self.rows.get(oldest)) else {
             return;
         };
-        let old = self.rows[oldest].packed[0].saturating_sub(self.dropped);
+        let old = oldest.packed[0].saturating_sub(self.dropped);
         if old * 2 > self.packed.len() {
             self.packed.drain(..old);
             self.dropped += old;

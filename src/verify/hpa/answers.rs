@@ -1,6 +1,7 @@
 //! The metrics APIs of a trace: answers in the order in which the real controller asked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -128,7 +129,7 @@ impl<'a> Answers<'a> {
 }
 
 impl MetricsClient for Answers<'_> {
-    fn resource(&mut self) -> Result<Vec<(String, PodMetrics)>, MetricError> {
+    fn resource(&mut self) -> Result<Vec<(Arc<str>, PodMetrics)>, MetricError> {
         let pods = self.next(Api::Resource)?.pods.iter();
         let metrics = |pod: &PodAnswer| PodMetrics {
             timestamp: pod.t.0,
@@ -141,12 +142,12 @@ impl MetricsClient for Answers<'_> {
                         cpu: usage.cpu.map(|a| a.0),
                         memory: usage.memory.map(|a| a.0),
                     };
-                    (name.clone(), usage)
+                    (name.as_str().into(), usage)
                 })
                 .collect(),
         };
         Ok(pods
-            .map(|(name, pod)| (name.clone(), metrics(pod)))
+            .map(|(name, pod)| (name.as_str().into(), metrics(pod)))
             .collect())
     }
 
@@ -154,7 +155,7 @@ impl MetricsClient for Answers<'_> {
         let pods = self.next(Api::Pods)?.pods.iter();
         Ok(pods
             .map(|(name, pod)| PodValue {
-                pod: name.clone(),
+                pod: name.as_str().into(),
                 timestamp: pod.t.0,
                 window: pod.window_s.map(|s| s.0),
                 value: pod.value.map_or(Quantity::default(), |a| a.0),

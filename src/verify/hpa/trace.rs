@@ -377,7 +377,7 @@ impl PodState {
         };
         let stays = |c: &&Container| c.restart_policy.as_deref() == Some("Always");
         PodView {
-            name: name.to_owned(),
+            name: name.into(),
             phase: match self.phase {
                 Phase::Pending => PodPhase::Pending,
                 Phase::Running => PodPhase::Running,

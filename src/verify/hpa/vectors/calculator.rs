@@ -159,24 +159,24 @@ impl ReplicasRow {
 struct Client<'a>(&'a ReplicasRow);
 
 impl MetricsClient for Client<'_> {
-    fn resource(&mut self) -> Result<Vec<(String, PodMetrics)>, MetricError> {
+    fn resource(&mut self) -> Result<Vec<(Arc<str>, PodMetrics)>, MetricError> {
         let row = self.0;
         let name = row.container.as_deref().unwrap_or("container1");
         let usage = row.usage().into_iter().map(|(pod, millis)| {
             let usage = Some(Quantity::from_millis(millis));
-            let containers = BTreeMap::from([(
-                name.to_owned(),
+            let containers = vec![(
+                name.into(),
                 ContainerUsage {
                     cpu: usage,
                     memory: usage,
                 },
-            )]);
+            )];
             let metrics = PodMetrics {
                 timestamp: aged(row.metric_timestamp_age_s),
                 window: seconds(row.metric_window_s),
                 containers,
             };
-            (pod.to_owned(), metrics)
+            (pod.into(), metrics)
         });
         Ok(usage.collect())
     }
@@ -184,7 +184,7 @@ impl MetricsClient for Client<'_> {
     fn pods(&mut self, _: &MetricIdentifier) -> Result<Vec<PodValue>, MetricError> {
         let row = self.0;
         let values = row.usage().into_iter().map(|(pod, millis)| PodValue {
-            pod: pod.to_owned(),
+            pod: pod.into(),
             timestamp: aged(row.metric_timestamp_age_s),
             window: Some(seconds(row.metric_window_s)),
             value: Quantity::from_millis(millis),
@@ -250,9 +250,9 @@ impl GroupRow {
                 window: seconds(p.metric_window_s.unwrap_or(0)),
                 value: 1,
             };
-            (p.name.clone(), metric)
+            (p.name.as_str().into(), metric)
         });
-        let metrics: BTreeMap<String, PodMetric> = measured.collect();
+        let metrics: BTreeMap<Arc<str>, PodMetric> = measured.collect();
         let scene = Scene {
             current: 0,
             pods: &pods,
@@ -276,7 +276,7 @@ impl GroupedPod {
     fn view(&self) -> PodView {
         let last_transition = aged(self.ready_transition_age_s);
         PodView {
-            name: self.name.clone(),
+            name: self.name.as_str().into(),
             phase: self.phase.phase(),
             terminating: self.deleted,
             start_time: self.has_start_time.then(|| aged(self.start_age_s)),

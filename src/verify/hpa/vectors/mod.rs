@@ -140,7 +140,7 @@ impl PodRow {
             ConditionStatus::False
         };
         PodView {
-            name: self.name.clone(),
+            name: self.name.as_str().into(),
             phase: self.phase.phase(),
             terminating: self.deleted,
             start_time: Some(aged(self.start_age_s)),

@@ -1,6 +1,6 @@
 //! Rows of `horizontal_test.go` that are whole reconciles.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -259,20 +259,20 @@ struct Client<'a>(&'a Row);
 
 impl MetricsClient for Client<'_> {
     /// Each of the two containers uses half a level, truncated.
-    fn resource(&mut self) -> Result<Vec<(String, PodMetrics)>, MetricError> {
+    fn resource(&mut self) -> Result<Vec<(Arc<str>, PodMetrics)>, MetricError> {
         let row = self.0;
         let metrics = row.levels_by_pod().map(|(pod, level)| {
             let usage = ContainerUsage {
                 cpu: Some(Quantity::from_millis(level / 2)),
                 memory: None,
             };
-            let containers = ["container1", "container2"].map(|c| (c.to_owned(), usage));
+            let containers = ["container1", "container2"].map(|c| (c.into(), usage));
             let metrics = PodMetrics {
                 timestamp: aged(row.metric_timestamp_age_s),
                 window: seconds(row.metric_window_s),
-                containers: BTreeMap::from(containers),
+                containers: containers.into(),
             };
-            (pod.to_owned(), metrics)
+            (pod.into(), metrics)
         });
         Ok(metrics.collect())
     }
@@ -280,7 +280,7 @@ impl MetricsClient for Client<'_> {
     fn pods(&mut self, _: &MetricIdentifier) -> Result<Vec<PodValue>, MetricError> {
         let row = self.0;
         let values = row.levels_by_pod().map(|(pod, level)| PodValue {
-            pod: pod.to_owned(),
+            pod: pod.into(),
             timestamp: aged(row.metric_timestamp_age_s),
             window: Some(seconds(row.metric_window_s)),
             value: Quantity::from_millis(level),
