@@ -1,5 +1,5 @@
-//! A real etcd, kube-apiserver and Job controller on the loopback, for tests that apply manifests. They come from
-//! `tests/peers/kubernetes` (`ROLLCAST_CONTROLPLANE` names the program); where they are not there, tests say so and skip.
+//! A real etcd, kube-apiserver and Job controller on the loopback, for tests that apply manifests. `tests/peers/get` builds
+//! them; where they are not there, tests say so and skip.
 
 use std::fs;
 use std::net::TcpListener;
@@ -32,10 +32,8 @@ impl Drop for ControlPlane {
 impl ControlPlane {
     /// Starts one; `None`, with a word on the standard error, where there is no program for it.
     pub(crate) fn start() -> Option<ControlPlane> {
-        let Some(program) = std::env::var_os("ROLLCAST_CONTROLPLANE").map(PathBuf::from) else {
-            eprintln!(
-                "skipped: ROLLCAST_CONTROLPLANE names no control plane (tests/peers/kubernetes)"
-            );
+        let Some(program) = program() else {
+            eprintln!("skipped: there is no control plane; tests/peers/get builds one");
             return None;
         };
         let dir = tempfile::tempdir().unwrap();
@@ -185,6 +183,26 @@ impl ControlPlane {
         }
         serde_json::from_str(&text).map_err(|error| error.to_string())
     }
+}
+
+/// Where `tests/peers/get` has put it. With `ROLLCAST_PEERS` set, as in CI, a program that is missing is a failure.
+fn program() -> Option<PathBuf> {
+    const PROGRAM: &str = "kubernetes-1.36/controlplane";
+    if let Some(peers) = std::env::var_os("ROLLCAST_PEERS").map(PathBuf::from) {
+        let program = peers.join(PROGRAM);
+        assert!(
+            program.exists(),
+            "ROLLCAST_PEERS is {}, which lacks {PROGRAM}: run tests/peers/get",
+            peers.display()
+        );
+        return Some(program);
+    }
+    let cache = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(cache) => PathBuf::from(cache),
+        None => PathBuf::from(std::env::var_os("HOME")?).join(".cache"),
+    };
+    let program = cache.join("rollcast-peers").join(PROGRAM);
+    program.exists().then_some(program)
 }
 
 fn free_ports<const N: usize>() -> [u16; N] {
