@@ -56,7 +56,7 @@ use crate::scenario::Scenario;
 use crate::tsdb::Storage;
 
 pub use compiled::Compiled;
-pub use world::{World, interval, provider};
+pub use world::{World, interval};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.
 pub fn simulate(scenario: &Scenario) -> Record {

@@ -111,7 +111,7 @@ impl World {
         let run_seed = RunSeed(seed);
         let now = Timestamp::ZERO - scenario.run.warm_up;
         let settings = settings(&scenario);
-        let provider = provider(&scenario);
+        let provider = scenario.provider_in_force();
         let mut canary = scenario.manifests.canary.clone();
         canary.status = CanaryStatus::accepted(now, &canary.spec.target_ref.kind);
 
@@ -574,19 +574,6 @@ impl World {
             _ => Phase::Unset,
         }
     }
-}
-
-/// The provider in force: the scenario's, else the Canary's, else the controller's flag.
-pub fn provider(scenario: &Scenario) -> Provider {
-    let canary = &scenario.manifests.canary;
-    let named = || {
-        Provider::parse(&canary.spec.provider)
-            .or_else(|| Provider::parse(&scenario.flagger.mesh_provider))
-    };
-    scenario
-        .provider
-        .or_else(named)
-        .unwrap_or(Provider::Kubernetes)
 }
 
 /// The analysis interval of a Canary.
