@@ -283,3 +283,149 @@ fn a_wish_that_makes_no_sense_is_refused() {
         );
     }
 }
+
+/// A Canary of this provider and with this metric, and other objects behind it.
+fn canary(provider: &str, metric: &str, others: &str) -> String {
+    format!(
+        "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {{name: shop, namespace: web}}\nspec:\n  provider: \"{provider}\"\n  \
+         targetRef: {{apiVersion: apps/v1, kind: Deployment, name: shop}}\n  \
+         ingressRef: {{apiVersion: networking.k8s.io/v1, kind: Ingress, name: shop}}\n  service: {{port: 80}}\n  analysis:\n    \
+         interval: 10s\n    threshold: 2\n    stepWeight: 25\n    maxWeight: 50\n    metrics:\n    - {metric}\n{others}"
+    )
+}
+
+const SUCCESS_RATE: &str = "{name: request-success-rate, interval: 1m, thresholdRange: {min: 99}}";
+
+fn shown(yaml: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let out = rollcast(folder.path(), &["simulate", "-f", "-", "--no-out"], yaml);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let shown = text(&out.stdout);
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What Flagger's own documentation has people install keeps the labels that its builtin checks ask by.
+#[test]
+fn builtin_checks_are_forecast_as_with_the_prometheus_that_flagger_brings() {
+    let flat = shown(&canary("nginx", SUCCESS_RATE, ""));
+    assert!(flat.contains("Promoted: "), "{flat}");
+    assert!(
+        flat.contains("Prometheus is the one that Flagger's chart brings"),
+        "{flat}"
+    );
+    let renamed = "---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: ingress-nginx-controller}\n\
+                   spec:\n  selector: {matchLabels: {app.kubernetes.io/name: ingress-nginx}}\n  endpoints: [{port: metrics}]\n";
+    let flat = shown(&canary("nginx", SUCCESS_RATE, renamed));
+    assert!(flat.contains("Rolled back: "), "{flat}");
+    assert!(flat.contains("rename to `exported_namespace`"), "{flat}");
+}
+
+#[test]
+fn pods_export_what_checks_ask_of_them_under_the_labels_they_ask_by() {
+    let template = |query: &str| {
+        format!(
+            "---\napiVersion: flagger.app/v1beta1\nkind: MetricTemplate\nmetadata: {{name: success, namespace: web}}\n\
+             spec:\n  provider: {{type: prometheus, address: \"http://prometheus:9090\"}}\n  query: |\n    {query}\n"
+        )
+    };
+    let metric =
+        "{name: success, interval: 1m, thresholdRange: {min: 99}, templateRef: {name: success}}";
+    let by_pod = "sum(rate(http_requests_total{namespace=\"{{ namespace }}\", pod=~\"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\", code!~\"5..\"}[{{ interval }}]))\n    \
+                  / sum(rate(http_requests_total{namespace=\"{{ namespace }}\", pod=~\"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\"}[{{ interval }}])) * 100";
+    let set = canary("nginx", metric, &template(by_pod)).replace("interval: 10s", "interval: 60s");
+    let flat = shown(&set);
+    assert!(flat.contains("Promoted: "), "{flat}");
+    assert!(flat.contains("by a PodMonitor"), "{flat}");
+    let flat = shown(&canary("kubernetes", SUCCESS_RATE, ""));
+    assert!(
+        flat.contains(
+            "no request had reached the canary's pods. Provider kubernetes leads no user to it"
+        ),
+        "{flat}"
+    );
+    let unknown = set.replace("http_requests_total", "grpc_server_handled_total");
+    let flat = shown(&unknown);
+    assert!(
+        flat.contains("`grpc_server_handled_total`, which nothing in the simulated world exports"),
+        "{flat}"
+    );
+    let unknown = set
+        .replace("namespace=", "kubernetes_namespace=")
+        .replace("interval: 60s", "interval: 90s");
+    let flat = shown(&unknown);
+    assert!(
+        flat.contains("Promoted: ") || flat.contains("by `pod`, which no series of it carries"),
+        "{flat}"
+    );
+}
+
+#[test]
+fn a_canary_on_the_gateway_api_is_forecast_from_its_own_manifests() {
+    let yaml = canary("gatewayapi:v1", SUCCESS_RATE, "").replace(
+        "  service: {port: 80}",
+        "  service: {port: 80, gatewayRefs: [{name: gateway, namespace: infra}]}",
+    );
+    let flat = shown(&yaml);
+    assert!(flat.contains("Promoted: "), "{flat}");
+    assert!(!flat.contains("no request follows them"), "{flat}");
+}
+
+#[test]
+fn old_api_versions_are_read_and_said_to_be_gone() {
+    let old = "---\napiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: shop, namespace: web}\nspec:\n  rules:\n  \
+               - host: shop.example.com\n    http: {paths: [{backend: {serviceName: shop, servicePort: 80}}]}\n";
+    let flat = shown(&canary("nginx", SUCCESS_RATE, old));
+    assert!(flat.contains("Promoted: "), "{flat}");
+    assert!(
+        flat.contains("Ingress `shop` of extensions/v1beta1 is read as networking.k8s.io/v1"),
+        "{flat}"
+    );
+}
+
+#[test]
+fn a_chart_beside_manifests_is_passed_over_and_alone_it_is_to_be_rendered() {
+    let folder = folder();
+    let chart = folder.path().join("k8s/templates");
+    fs::create_dir_all(&chart).unwrap();
+    fs::write(
+        chart.join("hpa.yaml"),
+        "{{- if .Values.hpa }}\nkind: HorizontalPodAutoscaler\n{{- end }}\n",
+    )
+    .unwrap();
+    let out = rollcast(folder.path(), &["simulate", "-f", "k8s", "--no-out"], "");
+    let flat = text(&out.stdout)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    assert!(
+        flat.contains("k8s/templates/hpa.yaml is a Helm template"),
+        "{flat}"
+    );
+    let out = rollcast(
+        folder.path(),
+        &["simulate", "-f", "k8s/templates", "--no-out"],
+        "",
+    );
+    assert_eq!(out.status.code(), Some(2));
+    assert!(
+        text(&out.stderr).contains("helm template CHART"),
+        "{}",
+        text(&out.stderr)
+    );
+}
+
+#[test]
+fn two_canaries_of_one_name_are_told_apart_by_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["steps.yaml", "blue-green.yaml"] {
+        fs::write(folder.path().join(name), CANARY).unwrap();
+    }
+    let out = rollcast(folder.path(), &["simulate", "-f", ".", "--no-out"], "");
+    assert_eq!(out.status.code(), Some(2));
+    let told = text(&out.stderr);
+    assert!(
+        told.contains("./blue-green.yaml` and `./steps.yaml`: give one of the files with -f"),
+        "{told}"
+    );
+}

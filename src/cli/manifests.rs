@@ -4,8 +4,9 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::ProviderArg;
 use super::simulate::{Assignment, assignment};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, SourceText};
@@ -38,27 +39,6 @@ pub struct WishArgs {
     /// Simulate this provider instead of the Canary's own.
     #[arg(long = "as", value_enum, value_name = "PROVIDER")]
     pub provider: Option<ProviderArg>,
-}
-
-/// A provider, as the command line spells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ProviderArg {
-    /// ingress-nginx.
-    Nginx,
-    /// No routing: iterations.
-    Kubernetes,
-    /// Weights by replica counts, which is rollcast's own.
-    PodScaling,
-}
-
-impl From<ProviderArg> for Provider {
-    fn from(provider: ProviderArg) -> Self {
-        match provider {
-            ProviderArg::Nginx => Provider::Nginx,
-            ProviderArg::Kubernetes => Provider::Kubernetes,
-            ProviderArg::PodScaling => Provider::PodScaling,
-        }
-    }
 }
 
 impl WishArgs {

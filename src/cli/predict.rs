@@ -198,7 +198,7 @@ fn subject(args: &Predict, scenario: &Scenario) -> Subject {
         title: scenario.title.clone(),
         canary: format!("{}.{}", canary.metadata.name, canary.metadata.namespace),
         rules: scenario.rules,
-        provider: Some(sim::provider(scenario)),
+        provider: Some(scenario.provider_in_force()),
         interval: sim::interval(canary),
         first_seed: scenario.run.seed,
         bin: monte_carlo::bin(scenario),

@@ -168,7 +168,7 @@ fn replayed(args: &Replay) -> Result<Record, Diagnostic> {
             metrics_server: scenario.flagger.metrics_server.clone(),
             ..Settings::default()
         },
-        provider: crate::sim::provider(scenario),
+        provider: scenario.provider_in_force(),
         options: Options::default(),
         ticks,
         weights,
@@ -379,7 +379,7 @@ fn version_of(text: &str) -> Option<Version> {
 /// Every query that the engine may send, templates unrendered.
 fn query_texts(scenario: &Scenario) -> Vec<&str> {
     let manifests = &scenario.manifests;
-    let builtin: &[&str] = match crate::sim::provider(scenario) {
+    let builtin: &[&str] = match scenario.provider_in_force() {
         Provider::Nginx => &[
             "nginx_ingress_controller_requests nginx_ingress_controller_response_duration_seconds_sum \
              nginx_ingress_controller_response_duration_seconds_count",

@@ -1,10 +1,12 @@
 //! The questions that a check asks, filled in and read.
 
+use std::ops::Range;
+
 use crate::canary::{Metric, MetricTemplate, Provider, Rules};
-use crate::diagnostic::{Place, SourceText};
+use crate::diagnostic::Place;
 use crate::gotemplate::{self, Model};
 use crate::k8s::manifest::Document;
-use crate::promql::{Options, Query, Version};
+use crate::promql::{Options, Query, SelectorUse, Version};
 use crate::scenario::Scenario;
 use crate::time::Span;
 
@@ -40,6 +42,8 @@ pub(super) struct Asked<'a> {
     pub(super) canary_only: bool,
     /// The names of the series that it asks for, as far as they are written out.
     pub(super) metrics: Vec<String>,
+    /// Each label that series must carry to be found, with their name.
+    pub(super) labels: Vec<(String, String)>,
     /// Each `namespace` or `exported_namespace` that it asks for by value.
     pub(super) namespaces: Vec<(String, String)>,
     /// The query as it stands in the template or the entry; nothing for a builtin check.
@@ -170,8 +174,15 @@ fn builtin<'a>(
         canary_only: nginx,
         metrics: match nginx {
             true => Vec::new(),
-            false => vec!["http_request_duration_seconds".to_owned()],
+            false => {
+                let suffix = match metric.name.as_str() {
+                    DURATION => "bucket",
+                    _ => "count",
+                };
+                vec![format!("http_request_duration_seconds_{suffix}")]
+            }
         },
+        labels: Vec::new(),
         namespaces: match nginx {
             true => vec![("namespace".to_owned(), namespace)],
             false => Vec::new(),
@@ -210,6 +221,7 @@ fn read<'a>(
         },
         ..Options::default()
     };
+    let mut place = place;
     let query = gotemplate::render(written, &model)
         .map_err(|error| error.to_string())
         .and_then(|text| {
@@ -219,15 +231,13 @@ fn read<'a>(
                 match Query::compile(&text, &options) {
                     Ok(_) => format!("{}: {joined}", error.message),
                     Err(placed) => {
-                        let source = SourceText::new("query", text);
-                        let (line, column) = source.line_column(placed.span.start);
                         let help = placed
                             .help
-                            .map_or_else(String::new, |help| format!("; {help}"));
-                        format!(
-                            "{} (line {line}, column {column} of the query{help})",
-                            placed.message
-                        )
+                            .map_or_else(String::new, |help| format!(" ({help})"));
+                        if let Some(exact) = place_in(&place, written, &text, placed.span) {
+                            place = exact;
+                        }
+                        format!("{}{help}", placed.message)
                     }
                 }
             })
@@ -241,6 +251,7 @@ fn read<'a>(
         nginx: false,
         canary_only: false,
         metrics: Vec::new(),
+        labels: Vec::new(),
         namespaces: Vec::new(),
         written,
         place,
@@ -255,6 +266,7 @@ fn read<'a>(
                 .filter(|m| m.name() == "__name__" && m.accepts(m.value()))
                 .map(|m| m.value().to_owned())
                 .collect();
+            asked.labels = selectors.iter().flat_map(required).collect();
             let of_nginx: Vec<_> = selectors
                 .iter()
                 .filter(|selector| {
@@ -276,4 +288,80 @@ fn read<'a>(
         }
     }
     asked
+}
+
+/// The labels that a selector's series must carry, beside the name they have.
+fn required(selector: &SelectorUse) -> Vec<(String, String)> {
+    let mut named = selector.matchers.iter().filter(|m| m.name() == "__name__");
+    let Some(name) = named.find(|m| m.accepts(m.value())).map(|m| m.value()) else {
+        return Vec::new();
+    };
+    let wanted = selector.matchers.iter();
+    wanted
+        .filter(|m| m.name() != "__name__" && !m.accepts(""))
+        .map(|m| (name.to_owned(), m.name().to_owned()))
+        .collect()
+}
+
+/// Where a part of a rendered query stands in the text it was written in, or the line that it is of. Nothing, where the text
+/// has other lines than the query, as a quoted string has.
+fn place_in(whole: &Place, written: &str, rendered: &str, part: Range<usize>) -> Option<Place> {
+    let before = rendered.get(..part.start)?;
+    let number = before.matches('\n').count();
+    let rendered_line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+    let mut lines = written.lines();
+    let earlier = lines.by_ref().take(number).collect::<Vec<_>>();
+    let line = lines.next()?;
+    let shown = line.trim();
+    if shown.is_empty() || rendered.lines().count() != written.lines().count() {
+        return None;
+    }
+    // The same words may stand in lines above.
+    let same = earlier.iter().map(|above| above.matches(shown).count());
+    let text = whole.0.text.get(whole.1.clone())?;
+    let (at, _) = text.match_indices(shown).nth(same.sum())?;
+    let start = whole.1.start + at;
+    // So may the part in its line; what is filled in moves columns, and seldom changes which one it is.
+    let token = rendered.get(part)?.lines().next().unwrap_or("").trim();
+    let nth = match token {
+        "" => None,
+        token => shown
+            .match_indices(token)
+            .nth(rendered_line.matches(token).count()),
+    };
+    let range = match nth {
+        Some((found, token)) => start + found..start + found + token.len(),
+        None => start..start + shown.len(),
+    };
+    Some((whole.0.clone(), range))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::SourceText;
+
+    #[test]
+    fn a_part_of_a_query_is_found_in_the_manifest_that_has_it() {
+        let text = "query: |\n  sum(\n    rate(x{a=\"{{ name }}\"}[1m])\n  ) foo\n  rate(x{a=\"{{ name }}\"}[1m]) foo\n";
+        let source = SourceText::new("a.yaml", text);
+        let whole = (source, 7..text.len());
+        let written =
+            "sum(\n  rate(x{a=\"{{ name }}\"}[1m])\n) foo\nrate(x{a=\"{{ name }}\"}[1m]) foo\n";
+        let rendered = written.replace("{{ name }}", "a much longer name");
+        let found = |word: &str, nth: usize| {
+            let (at, _) = rendered.match_indices(word).nth(nth).unwrap();
+            let place = place_in(&whole, written, &rendered, at..at + word.len()).unwrap();
+            let (line, column) = place.0.line_column(place.1.start);
+            (line, column, text[place.1].to_owned())
+        };
+        assert_eq!(found("foo", 0), (4, 5, "foo".to_owned()));
+        assert_eq!(found("foo", 1), (5, 31, "foo".to_owned()));
+        assert_eq!(found("[1m]", 0), (3, 27, "[1m]".to_owned()));
+        // What a variable was filled in with stands nowhere: the line does.
+        assert_eq!(
+            found("a much longer name", 1).2,
+            "rate(x{a=\"{{ name }}\"}[1m]) foo"
+        );
+    }
 }

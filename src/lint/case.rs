@@ -28,7 +28,7 @@ impl<'a> Case<'a> {
         if canary.spec.skip_analysis {
             return None;
         }
-        let provider = provider(scenario);
+        let provider = scenario.provider_in_force();
         let mut documents = scenario.manifests.documents.iter();
         let document = documents.find(|d| d.kind == "Canary")?;
         Some(Case {
@@ -128,15 +128,6 @@ impl<'a> Case<'a> {
         let milli_each = requested as f64 * target / 100.0;
         (milli_each > 0.0).then(|| libm::ceil(milli_used / milli_each).clamp(1.0, 1e6) as i32)
     }
-}
-
-/// What realises weights.
-pub(super) fn provider(scenario: &Scenario) -> Provider {
-    scenario
-        .provider
-        .or_else(|| Provider::parse(&scenario.manifests.canary.spec.provider))
-        .or_else(|| Provider::parse(&scenario.flagger.mesh_provider))
-        .unwrap_or(Provider::Kubernetes)
 }
 
 /// The bounds of a metric, as far as it has any.

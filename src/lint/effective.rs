@@ -5,7 +5,6 @@
 use serde::Serialize;
 
 use super::asked::{SUCCESS_RATE, is_builtin};
-use super::case::provider;
 use crate::canary::course::max_weight;
 use crate::canary::{Analysis, Course, Hang, Metric, Rules, Strategy, ThresholdRange};
 use crate::scenario::Scenario;
@@ -114,7 +113,7 @@ pub struct Arithmetic {
 pub fn effective(scenario: &Scenario) -> Option<Effective> {
     let canary = &scenario.manifests.canary;
     let analysis = canary.spec.analysis.as_ref()?;
-    let provider = provider(scenario);
+    let provider = scenario.provider_in_force();
     let course = Course::of(analysis, provider, scenario.rules);
     let weighted = course.strategy == Strategy::Canary;
     let interval = analysis.interval();

@@ -77,6 +77,7 @@ pub(super) fn effective(
     let chaos = reading.chaos(&file, &versions, horizon)?;
     let expect = reading.expect(&file, horizon)?;
     let mut manifests = manifests()?;
+    reading.assumptions.append(&mut manifests.converted);
     reading.classes_fit(&traffic.classes, &versions, &manifests.ingresses)?;
     reading.edits(&mut events, &manifests)?;
     let webhooks = reading.webhooks(&file, &events, &manifests, horizon)?;

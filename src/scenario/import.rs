@@ -5,6 +5,8 @@
 //! a value that has a default is left to the default, and told where the text is read. Left out: what a service mesh would do
 //! (refused, with `--as nginx` offered).
 
+mod monitoring;
+
 use std::sync::Arc;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
@@ -91,18 +93,11 @@ pub fn import(
     };
     draft.head(paths, several);
     let provider = draft.provider(wishes)?;
-    if provider == Some(Provider::GatewayApiV1) {
-        draft.assume(
-            "Flagger sets the HTTPRoute's weights, but no request follows them: traffic through the Gateway API is not simulated, \
-             and the canary gets none",
-            "--as nginx",
-        );
-    }
     draft.deployment();
     draft.autoscaler();
     draft.ingress(provider);
     draft.templates();
-    draft.scrape();
+    draft.prometheus(provider);
     draft.traffic(wishes);
     draft.versions(wishes)?;
     draft.horizon(provider);
@@ -150,8 +145,19 @@ fn chosen<'d>(documents: &'d [Document], wanted: Option<&str>) -> Result<&'d Doc
             several.len(),
             listed()
         ))
-        .help(format!("choose one: --canary {}", full_name(several[0])))),
+        .help(match alike(several) {
+            Some(files) => format!("they have one name, in {files}: give one of the files with -f"),
+            None => format!("choose one: --canary {}", full_name(several[0])),
+        })),
     }
+}
+
+/// The files of Canaries that no name can tell apart.
+fn alike(canaries: &[&Document]) -> Option<String> {
+    let first = full_name(canaries[0]);
+    let same = canaries.iter().all(|canary| full_name(canary) == first);
+    let files = canaries.iter().map(|canary| &*canary.node.place.0.name);
+    same.then(|| nearest::listed(&files.collect::<Vec<_>>()))
 }
 
 /// A scenario in the making.
@@ -425,16 +431,6 @@ impl Draft<'_> {
                     metric.name
                 ),
                 &format!("its file with -f, or `metric_templates.{name}`"),
-            );
-        }
-    }
-
-    fn scrape(&mut self) {
-        if self.documents.iter().all(|d| d.kind != "ServiceMonitor") {
-            self.assume(
-                "Prometheus renames the exporter's `namespace` to `exported_namespace`, as it does behind a ServiceMonitor without \
-                 honorLabels",
-                "the controller's ServiceMonitor with -f, or `prometheus.honor_labels`",
             );
         }
     }

@@ -95,6 +95,7 @@ pub struct Found {
 /// was named is.
 pub fn manifests(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Found, Diagnostic> {
     let mut found = Found::default();
+    let mut unrendered = None;
     for path in paths {
         if path == Path::new("-") {
             found.sources.push(read_stdin(stdin)?);
@@ -118,7 +119,15 @@ pub fn manifests(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Found, Diagn
                     Ok(false) => found
                         .passed_over
                         .push(format!("{} holds no Kubernetes object", source.name)),
-                    Err(diagnostic) => return Err(rendered_first(&source, diagnostic)),
+                    // A chart beside plain manifests is passed over, and told; alone it is the error.
+                    Err(diagnostic) if is_helm_template(&source, &diagnostic) => {
+                        found.passed_over.push(format!(
+                            "{} is a Helm template (helm template CHART | rollcast simulate -f - reads what it renders to)",
+                            source.name
+                        ));
+                        unrendered.get_or_insert(rendered_first(&source, diagnostic));
+                    }
+                    Err(diagnostic) => return Err(diagnostic),
                 }
             }
         } else {
@@ -134,6 +143,9 @@ pub fn manifests(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Found, Diagn
                     .help("give the folder of one application"),
             );
         }
+    }
+    if let (Some(diagnostic), false) = (unrendered, found.sources.iter().any(has_a_canary)) {
+        return Err(diagnostic);
     }
     let mut names: Vec<&str> = found.sources.iter().map(|s| s.name.as_str()).collect();
     names.sort_unstable();
@@ -153,9 +165,17 @@ fn file_error(why: String) -> Diagnostic {
     Diagnostic::new(format!("the file {why}")).help("give manifests, or the folder they are in")
 }
 
+fn has_a_canary(source: &Arc<SourceText>) -> bool {
+    manifest::read(source).is_ok_and(|documents| documents.iter().any(|d| d.kind == "Canary"))
+}
+
 /// A chart's templates are no YAML until Helm has filled them in.
+fn is_helm_template(source: &SourceText, diagnostic: &Diagnostic) -> bool {
+    source.text.contains("{{") && diagnostic.message.contains("not readable as YAML")
+}
+
 fn rendered_first(source: &SourceText, diagnostic: Diagnostic) -> Diagnostic {
-    if source.text.contains("{{") && diagnostic.message.contains("not readable as YAML") {
+    if is_helm_template(source, &diagnostic) {
         return diagnostic
             .help("it is a Helm template: helm template CHART | rollcast simulate -f -");
     }

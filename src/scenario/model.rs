@@ -83,6 +83,18 @@ pub struct Scenario {
     pub text: Node,
 }
 
+impl Scenario {
+    /// What realises weights: the scenario's `provider`, else the Canary's, else the controller's flag.
+    pub fn provider_in_force(&self) -> Provider {
+        let canary = &self.manifests.canary.spec;
+        let named = || {
+            Provider::parse(&canary.provider)
+                .or_else(|| Provider::parse(&self.flagger.mesh_provider))
+        };
+        self.provider.or_else(named).unwrap_or(Provider::Kubernetes)
+    }
+}
+
 /// `[run]`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Run {
@@ -612,6 +624,9 @@ pub struct Manifests {
     pub flagger: Option<FlaggerRelease>,
     /// Objects that were given and play no part.
     pub left_out: Vec<LeftOut>,
+    /// What was said of objects of old API versions, until it joins the scenario's assumptions.
+    #[serde(skip)]
+    pub(super) converted: Vec<String>,
     /// The objects above as they were written, with the scenario's changes, for whoever points at a place in them.
     #[serde(skip)]
     pub documents: Vec<Document>,

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::model::{LeftOut, Manifests};
-use super::{admission, crd, helm_release, service_monitor};
+use super::{admission, crd, helm_release, old_api, service_monitor};
 use crate::diagnostic::{Content, Diagnostic, Key, Node, Place, nearest};
 use crate::k8s::manifest::Document;
 use crate::k8s::{Deployment, HorizontalPodAutoscaler, ObjectMeta};
@@ -18,8 +18,12 @@ use crate::k8s::{Deployment, HorizontalPodAutoscaler, ObjectMeta};
 /// Finds the Canary among the documents and everything it names, with the scenario's own fields laid over.
 pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifests, Diagnostic> {
     let mut known = Vec::new();
+    let mut converted = Vec::new();
     let mut manifests = Manifests::default();
-    for document in documents {
+    for mut document in documents {
+        if let Some(said) = old_api::converted(&mut document) {
+            converted.push((document.kind.clone(), document.name.clone(), said));
+        }
         match admission::known(&document)? {
             Ok(()) => known.push(document),
             Err(reason) => manifests.left_out.push(left_out(&document, reason)),
@@ -138,6 +142,11 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
     }
     admission::references(&canary, &manifests)?;
     manifests.documents.extend([canary, target]);
+    converted.retain(|(kind, name, _)| {
+        let mut used = manifests.documents.iter();
+        used.any(|d| d.kind == *kind && d.name == *name)
+    });
+    manifests.converted = converted.into_iter().map(|(.., said)| said).collect();
     Ok(manifests)
 }
 
@@ -175,7 +184,7 @@ fn given_once(documents: &[Document]) -> Result<(), Diagnostic> {
             .at_place(&document.place_of("/metadata/name"))
             .label("the second time")
             .help(format!(
-                "the first is at {}:{}; name one of the files in `manifests`",
+                "the first is at {}:{}; give one of the files alone, with -f or in `manifests`",
                 source.name,
                 source.line_column(range.start).0
             )));

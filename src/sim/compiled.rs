@@ -9,7 +9,7 @@ use super::path_plan::path_plan;
 use super::requests::PathPlan;
 use super::revisions::Revisions;
 use super::routing::entry;
-use super::world::{Detail, World, provider};
+use super::world::{Detail, World};
 use crate::canary::{CanaryStatus, Provider};
 use crate::engine::Object;
 use crate::engine::cluster::Cluster;
@@ -48,7 +48,7 @@ impl Compiled {
     pub(super) fn of(scenario: Arc<Scenario>, keep_series: bool) -> Self {
         let plan = path_plan(&scenario, entry(&scenario));
         let revisions = Revisions::new(&scenario);
-        let texts: Vec<&str> = query_texts(&scenario, provider(&scenario)).collect();
+        let texts: Vec<&str> = query_texts(&scenario, scenario.provider_in_force()).collect();
         let mut storage = Storage::new();
         let exporters = (0..plan.ingress.controllers)
             .map(|n| IngressExporter::new(&scenario, &texts, keep_series, n, &mut storage))

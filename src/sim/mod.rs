@@ -57,7 +57,7 @@ use crate::tsdb::Storage;
 
 pub use compiled::{Compiled, Runner};
 pub use fork::{Brief, briefs};
-pub use world::{World, interval, provider};
+pub use world::{World, interval};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.
 pub fn simulate(scenario: &Scenario) -> Record {

@@ -122,7 +122,7 @@ impl World {
         let run_seed = RunSeed(seed);
         let now = Timestamp::ZERO - scenario.run.warm_up;
         let settings = Arc::new(settings(&scenario));
-        let provider = provider(&scenario);
+        let provider = scenario.provider_in_force();
         let canary = &scenario.manifests.canary;
 
         let mut phases = run_seed.stream(Purpose::Phases, 0);
@@ -570,19 +570,6 @@ impl World {
             _ => Phase::Unset,
         }
     }
-}
-
-/// The provider in force: the scenario's, else the Canary's, else the controller's flag.
-pub fn provider(scenario: &Scenario) -> Provider {
-    let canary = &scenario.manifests.canary;
-    let named = || {
-        Provider::parse(&canary.spec.provider)
-            .or_else(|| Provider::parse(&scenario.flagger.mesh_provider))
-    };
-    scenario
-        .provider
-        .or_else(named)
-        .unwrap_or(Provider::Kubernetes)
 }
 
 /// The analysis interval of a Canary.

@@ -141,6 +141,17 @@ fn queries_that_cannot_be_asked_roll_back_a_healthy_release() {
 
 #[test]
 fn series_that_are_not_there_are_no_values() {
+    let unlabelled = run("unknown-label", &[]);
+    fails_without_values(&unlabelled);
+    let why = unlabelled
+        .findings
+        .iter()
+        .find(|f| f.code == "no-such-label");
+    assert!(
+        why.is_some_and(|f| f.text.contains("by `ingres`")),
+        "{:?}",
+        unlabelled.findings
+    );
     for code in [
         "namespace-label",
         "ingress-host",
@@ -160,14 +171,19 @@ fn the_first_check_has_no_values_while_the_series_has_one_sample() {
 
 #[test]
 fn one_burst_counts_at_every_check_whose_window_holds_it() {
-    // Failures at one step only: what fails once is seen three times, and rolls back.
-    let record = run(
-        "window-too-long",
-        &[("versions.v2.base_failure_rate", "0.05")],
-    );
-    let failed: Vec<i64> = record.ticks.iter().map(|tick| tick.failed_checks).collect();
-    assert_eq!(record.outcome, Outcome::RolledBack);
-    assert_eq!(failed.iter().max(), Some(&3));
+    // Ten seconds of failures, once the canary has traffic.
+    let burst = [(
+        "chaos",
+        "[{start = \"1m10s\", end = \"1m20s\", version = \"v2\", fail_rate = 0.5}]",
+    )];
+    let failed = |which| {
+        let record = simulate(&example("window-too-long", which, &burst));
+        let checks = record.timeline.iter().flat_map(|row| &row.checks);
+        (record.outcome, checks.filter(|check| !check.passed).count())
+    };
+    assert_eq!(failed("fails"), (Outcome::RolledBack, 3));
+    // A window of two intervals holds it twice.
+    assert_eq!(failed("passes"), (Outcome::Promoted, 2));
 }
 
 #[test]
@@ -242,7 +258,12 @@ fn two_pods_give_many_more_users_to_the_canary_than_the_first_step_says() {
 
 #[test]
 fn a_check_without_traffic_has_no_values() {
-    fails_without_values(&run("load-test-late", &[]));
+    let late = run("load-test-late", &[]);
+    fails_without_values(&late);
+    assert_eq!(late.timeline.iter().flat_map(|row| &row.checks).count(), 1);
+    // With a load test before the first step the same release is promoted.
+    let early = simulate(&example("load-test-late", "passes", &[]));
+    assert_eq!(early.outcome, Outcome::Promoted, "{:?}", early.events);
 }
 
 #[test]

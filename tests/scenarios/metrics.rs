@@ -198,3 +198,50 @@ fn a_target_of_its_own_counts_the_requests_of_all_pods() {
         "{counted} of {arrived}"
     );
 }
+
+/// What `scenario::exported` tells users about is what the world's exporters make.
+#[test]
+fn the_names_and_labels_that_users_are_told_of_are_those_that_prometheus_has() {
+    use std::collections::{BTreeMap, BTreeSet};
+    for (name, keys) in [
+        ("chaos30", &[][..]),
+        ("chaos30", &[("prometheus.honor_labels", "true")]),
+        ("pod-metrics", &[]),
+        (
+            "pod-metrics",
+            &[("prometheus.pod_discovery", "service-monitor")],
+        ),
+        ("healthy", &[("provider", "gatewayapi:v1")]),
+    ] {
+        let scenario = set(name, keys);
+        let (_, storage) = simulate_with_series(&scenario);
+        let mut made: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for id in storage.all_series() {
+            let labels = storage.labels(id);
+            let of_metric = made.entry(labels.metric_name().to_owned()).or_default();
+            of_metric.extend(labels.iter().map(|(label, _)| label.to_owned()));
+        }
+        let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for metric in scenario::exported(&scenario) {
+            told.entry(metric.name).or_default().extend(metric.labels);
+        }
+        for (metric, labels) in &mut made {
+            labels.remove("__name__");
+            // The scrape's own.
+            if metric == "up" || metric.starts_with("scrape_") {
+                continue;
+            }
+            assert_eq!(
+                told.get(metric),
+                Some(&*labels),
+                "{name} {keys:?}: {metric}"
+            );
+        }
+        for metric in told.keys() {
+            assert!(
+                made.contains_key(metric),
+                "{name} {keys:?}: {metric} is not made"
+            );
+        }
+    }
+}

@@ -23,6 +23,7 @@ mod template_interval;
 mod threshold_direction;
 mod threshold_meaning;
 mod too_few_pods;
+mod unknown_label;
 mod webhook_204;
 mod webhook_timeout;
 mod window_too_long;
@@ -45,6 +46,7 @@ pub(super) const ALL: &[Rule] = &[
     query_fault::RULE,
     template_interval::RULE,
     no_source::RULE,
+    unknown_label::RULE,
     namespace_label::RULE,
     ingress_host::RULE,
     window_too_short::RULE,

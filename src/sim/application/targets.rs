@@ -6,7 +6,9 @@ use rand_xoshiro::rand_core::Rng;
 
 use super::PodCounters;
 use super::synthetic::Synthetic;
-use crate::scenario::{PodDiscovery, Scenario, SyntheticKind, SyntheticSeries, VersionMetrics};
+use crate::scenario::{
+    PodDiscovery, Scenario, SyntheticKind, SyntheticSeries, VersionMetrics, sanitised,
+};
 use crate::seed::{Purpose, RunSeed};
 use crate::sim::ingress::BUCKET_BOUNDS;
 use crate::sim::pods::{Pod, PodId};
@@ -461,10 +463,4 @@ fn series_of<'a>(
     storage: &mut Storage,
 ) -> Option<SeriesId> {
     storage.series(target, &labels.resolve(exposed)).ok()
-}
-
-/// A Kubernetes label's name as Prometheus has it: what is no letter, digit or `_` becomes `_`.
-fn sanitised(name: &str) -> String {
-    let kept = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    name.chars().map(kept).collect()
 }

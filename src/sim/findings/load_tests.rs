@@ -10,6 +10,9 @@ use crate::sim::load_tests::{Hey, NotHey, Target, commands, is_shell, target_of}
 use crate::sim::truth::metric_window;
 use crate::time::Timestamp;
 
+/// Starts of one load test that are told one by one.
+const STARTS_SHOWN: usize = 4;
+
 /// Load tests that ran: their requests are in what was measured and not among the users'.
 pub(super) fn ran(case: &Case<'_>) -> Option<Finding> {
     let mut by_command: BTreeMap<(&str, &str), Vec<&LoadTest>> = BTreeMap::new();
@@ -26,7 +29,11 @@ pub(super) fn ran(case: &Case<'_>) -> Option<Finding> {
                 canary: sum.canary + test.requests.canary,
                 canary_failed: sum.canary_failed + test.requests.canary_failed,
             });
-            let starts: Vec<String> = tests.iter().map(|test| test.started_at.clock().to_string()).collect();
+            let shown = tests.iter().take(STARTS_SHOWN);
+            let mut starts: Vec<String> = shown.map(|test| test.started_at.clock().to_string()).collect();
+            if tests.len() > STARTS_SHOWN {
+                starts.push(format!("{} more times", tests.len() - STARTS_SHOWN));
+            }
             let pace = Hey::parse(command).map_or_else(|_| String::new(), |hey| hey.in_words());
             format!(
                 "`{hook}` ({pace}) was started at {} and sent {} requests to {}: {} reached the canary's pods, {} failed",

@@ -75,6 +75,11 @@ impl Case<'_> {
         self.queries().find(|(_, query)| !query.passed)
     }
 
+    /// Whether pods export anything of the requests they answer.
+    fn pods_export(&self) -> bool {
+        self.scenario.prometheus.pod_discovery.is_some() && !self.scenario.metrics.is_empty()
+    }
+
     /// Canary requests, and all requests, that arrived in the window.
     fn requests_in(&self, from: Timestamp, to: Timestamp) -> Window {
         let seconds = from.as_millis().div_euclid(1000)..to.as_millis().div_euclid(1000);

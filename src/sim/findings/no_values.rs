@@ -2,9 +2,11 @@
 
 use super::{Case, finding, load_tests};
 use crate::canary::{Provider, Rules};
+use crate::diagnostic::nearest;
 use crate::engine::QuerySource;
+use crate::promql::{Options, Query};
 use crate::record::{Finding, QueryRecord};
-use crate::scenario::{Fault, FaultKind};
+use crate::scenario::{Fault, FaultKind, exported};
 use crate::sim::routing::Entry;
 use crate::sim::truth::metric_window;
 use crate::time::Timestamp;
@@ -18,11 +20,21 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
     if case.provider == Provider::GatewayApiV1 && query.text.contains("nginx_ingress_controller_") {
         return left_behind(case, query);
     }
-    if query.source == QuerySource::Builtin && series(query) == 0 {
+    let of_pods = !query.text.contains("nginx_ingress_controller_");
+    if query.source == QuerySource::Builtin
+        && series(query) == 0
+        && !(of_pods && case.pods_export())
+    {
         return builtin(case, query);
+    }
+    if let Some(found) = not_exported(case, query) {
+        return Some(found);
     }
     if let Some(found) = load_tests::unseen(case, at, query) {
         return Some(found);
+    }
+    if of_pods {
+        return not_visited(case, at, query).or_else(|| scrape_interval(case, at, query));
     }
     match case.entry {
         Entry::NoRule => return no_rule(case),
@@ -99,6 +111,81 @@ fn builtin(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {
         "builtin-without-series",
         format!(
             "{both_ways}The builtin of provider {provider} {why}: no values, whatever the release is like. {cure}"
+        ),
+    )
+}
+
+/// A query for what nothing exports, or by a label that none of it carries.
+fn not_exported(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {
+    let exported = exported(case.scenario);
+    let groups = case.scenario.prometheus.rule_groups.iter();
+    let recorded = groups
+        .flat_map(|group| &group.rules)
+        .map(|rule| rule.record.as_str());
+    let recorded: Vec<&str> = recorded.collect();
+    let unmatched = query
+        .selectors
+        .iter()
+        .filter(|selector| selector.series.is_empty());
+    unmatched
+        .filter_map(|seen| Query::compile(&seen.selector, &Options::default()).ok())
+        .flat_map(|parsed| parsed.selectors().to_vec())
+        .find_map(|selector| {
+            let mut names = selector.matchers.iter().filter(|m| m.name() == "__name__");
+            let name = names.find(|m| m.accepts(m.value()))?.value();
+            if recorded.contains(&name) {
+                return None;
+            }
+            let series: Vec<_> = exported.iter().filter(|metric| metric.name == name).collect();
+            if series.is_empty() {
+                let meant = nearest::nearest(name, exported.iter().map(|metric| metric.name.as_str()));
+                return finding(
+                    "nothing-exports",
+                    format!(
+                        "No values for {}, because it asks for `{name}`, which nothing in the simulated world exports. {}What pods \
+                         export is said under versions.NAME.metrics, anything else under [[prometheus.series]]; in a cluster, make sure \
+                         that Prometheus has it.",
+                        query.metric,
+                        meant.map_or_else(String::new, |meant| format!("Was `{meant}` meant? ")),
+                    ),
+                );
+            }
+            let wanted = selector.matchers.iter().filter(|m| m.name() != "__name__" && !m.accepts(""));
+            let label = wanted
+                .map(|m| m.name())
+                .find(|label| series.iter().all(|metric| !metric.labels.contains(*label)))?;
+            let labels: Vec<&str> = series[0].labels.iter().map(String::as_str).collect();
+            finding(
+                "no-such-label",
+                format!(
+                    "No values for {}, because it asks for `{name}` by `{label}`, which no series of it carries; there are {}.",
+                    query.metric,
+                    nearest::listed(&labels),
+                ),
+            )
+        })
+}
+
+/// Pods have counted nothing yet.
+fn not_visited(case: &Case<'_>, at: Timestamp, query: &QueryRecord) -> Option<Finding> {
+    let (_, window) = metric_window(&query.text)?;
+    let requests = case.requests_in(query.evaluated_at - window, query.evaluated_at);
+    if requests.canary > 0 {
+        return None;
+    }
+    let canary = &case.scenario.manifests.canary;
+    let why = match case.provider {
+        Provider::Kubernetes => "Provider kubernetes leads no user to it before the promotion: s",
+        _ => "S",
+    };
+    finding(
+        "canary-without-requests",
+        format!(
+            "No values at {}, because no request had reached the canary's pods. {why}end test traffic from a pre-rollout webhook, to \
+             http://{}-canary.{}/.",
+            at.clock(),
+            canary.spec.apex_service(),
+            canary.metadata.namespace,
         ),
     )
 }
