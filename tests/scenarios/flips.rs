@@ -40,7 +40,7 @@ fn checks(record: &Record) -> Vec<(Timestamp, &QueryRecord)> {
 #[test]
 fn what_explain_says_would_have_flipped_a_failed_check_does() {
     for name in FLIPPED {
-        let (scenario, inputs) = scenario::load_with_inputs(&path(name), &[]).unwrap();
+        let (scenario, inputs) = scenario::load_with_inputs(&path(name), &[], &[]).unwrap();
         let record = sim::simulate(&scenario);
         let failed: Vec<_> = checks(&record)
             .into_iter()
@@ -119,7 +119,7 @@ fn the_arithmetic_of_every_check_with_a_value_leads_to_it() {
 #[test]
 fn a_run_made_again_from_what_it_left_is_the_same() {
     for name in ["chaos30", "library/hpa-at-promotion"] {
-        let (scenario, inputs) = scenario::load_with_inputs(&path(name), &[]).unwrap();
+        let (scenario, inputs) = scenario::load_with_inputs(&path(name), &[], &[]).unwrap();
         let again = serde_json::to_string(&inputs).unwrap();
         let again: scenario::Inputs = serde_json::from_str(&again).unwrap();
         let again = sim::simulate(&again.scenario(&[]).unwrap());
