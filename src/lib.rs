@@ -31,7 +31,8 @@
 //! - [`record`]: what one run leaves behind.
 //! - [`replay`]: the engine over series that a real Prometheus recorded.
 //! - [`lint`]: what is wrong with a Canary before a rollout meets it, one rule a file.
-//! - [`study`]: what many runs, or expectations held against one, come to.
+//! - [`study`]: what many runs, or expectations held against one, come to; which settings would do better, and which
+//!   failures an analysis sees.
 //! - [`report`]: a record as text, tables, JSON and pictures.
 //! - [`verify`]: recorded truth (Flagger's, Kubernetes', Prometheus') held against ours.
 //! - [`cli`]: one file a subcommand; [`diagnostic`]: messages that point into what the user wrote.

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::compiled::Compiled;
-use super::revisions::Revisions;
-use super::world::World;
+use super::world::{Detail, World};
 use crate::engine::Object;
 use crate::record::{Outcome, RequestTotals};
 use crate::time::{Span, Timestamp};
@@ -90,7 +89,7 @@ impl World {
     /// before time zero has begun.
     pub fn turn_into(&mut self, other: &Compiled) {
         self.scenario = Arc::clone(&other.scenario);
-        self.revisions = Revisions::new(&self.scenario);
+        self.revisions = other.revisions.clone();
         if let Some(Object::Canary(canary)) = self.cluster.get_mut(&self.canary) {
             canary.spec = self.scenario.manifests.canary.spec.clone();
         }
@@ -124,6 +123,7 @@ pub fn briefs(of: &[&Compiled], seed: u64) -> Vec<Brief> {
         return Vec::new();
     };
     let mut warm = last.warmed_up(seed);
+    warm.detail = Detail::Outline;
     // Queries are compiled once: they are the same in all of these worlds, or have other texts.
     let mut queries = std::mem::take(&mut warm.queries);
     let mut runs: Vec<Brief> = Vec::with_capacity(of.len());
