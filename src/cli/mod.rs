@@ -132,7 +132,7 @@ Examples:
   rollcast simulate scenarios/chaos30.toml
   rollcast predict scenarios/chaos30.toml --runs 10000
   rollcast check scenarios/
-  rollcast tune scenarios/chaos30.toml --space scenarios/spaces/chaos30.toml
+  rollcast tune scenarios/chaos30.toml --space spaces/chaos30.toml
   rollcast query 'rate(nginx_ingress_controller_requests[1m])' --run output/chaos30 --at 1m";
 
 /// Runs what was asked for, on the standard streams.

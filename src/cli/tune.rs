@@ -88,8 +88,8 @@ pub enum TrafficArg {
 
 const EXAMPLES: &str = "\
 Examples:
-  rollcast tune scenarios/chaos30.toml --space scenarios/spaces/chaos30.toml
-  rollcast tune scenarios/chaos30.toml --space scenarios/spaces/chaos30.toml --explain 17
+  rollcast tune scenarios/chaos30.toml --space spaces/chaos30.toml
+  rollcast tune scenarios/chaos30.toml --space spaces/chaos30.toml --explain 17
   rollcast simulate scenarios/chaos30.toml --patch output/chaos30/recommendation.yaml
 
 Exits with 0 when a candidate meets the targets, with 1 when none does, with 2 when it could not be found out.";
@@ -100,7 +100,7 @@ const FILE: &str = "tune.json";
 /// Runs the command. Files are written before anything is printed.
 pub fn run(args: &Tune, palette: Palette, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let source = scenario::toml(&args.space, "space")
-        .map_err(|error| error.help("give a space file, such as scenarios/spaces/chaos30.toml"))?;
+        .map_err(|error| error.help("give a space file, such as spaces/chaos30.toml"))?;
     let space = space::read(&source)?;
     let heat = heat(args, &space)?;
     let sources = Sources::read(args)?;

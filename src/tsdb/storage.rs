@@ -144,6 +144,11 @@ impl Storage {
         }
     }
 
+    /// When a target was last scraped, as far as that is still kept.
+    pub fn last_scrape(&self, target: TargetId) -> Option<Timestamp> {
+        self.targets[target.index()].times.last().copied()
+    }
+
     /// A scrape that failed, or the moment a target is gone: every live series of it gets a stale marker.
     ///
     /// # Panics

@@ -245,3 +245,10 @@ fn the_names_and_labels_that_users_are_told_of_are_those_that_prometheus_has() {
         }
     }
 }
+
+/// Under this seed a pod goes in the very millisecond in which it is scraped.
+#[test]
+fn a_pod_that_goes_while_it_is_scraped_is_scraped_first() {
+    let record = run(&load("healthy-gateway"), 10006);
+    assert_eq!(record.outcome, Outcome::Promoted);
+}

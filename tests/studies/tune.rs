@@ -184,7 +184,7 @@ fn where_nothing_meets_the_targets_nothing_is_recommended_and_the_code_is_1() {
 
 #[test]
 fn the_committed_space_is_sound() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/spaces/chaos30.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spaces/chaos30.toml");
     let space = space::read(&scenario::toml(&path, "space").unwrap()).unwrap();
     assert_eq!((space.candidates, space.effort.runs), (200, 2000));
     assert!(space.combinations() > 200);

@@ -231,7 +231,10 @@ impl Targets {
     /// A pod's object is gone: Prometheus forgets the target, whose series are stale.
     pub(in crate::sim) fn gone(&mut self, pod: PodId, storage: &mut Storage, now: Timestamp) {
         if let Some(target) = self.pods.remove(&pod) {
-            storage.fail_scrape(target.target, now);
+            // In the very moment of a scrape the scrape comes first.
+            let last = storage.last_scrape(target.target);
+            let after = last.map_or(now, |last| last + Span::from_millis(1));
+            storage.fail_scrape(target.target, now.max(after));
         }
     }
 
