@@ -189,7 +189,7 @@ fn the_committed_space_is_sound() {
     assert_eq!((space.candidates, space.effort.runs), (200, 2000));
     assert!(space.combinations() > 200);
     // Every value of every knob is one that the scenario takes, with every release.
-    let scenario = path.with_file_name("../chaos30.toml");
+    let scenario = path.with_file_name("../scenarios/chaos30.toml");
     let longest = space
         .knobs
         .iter()

@@ -382,7 +382,7 @@ mod tests {
         let key = Target::Key("k".to_owned());
         let dial = Dial::spans(Knob::Interval, Span::from_secs(30), SHORTEST_INTERVAL, key);
         let tried: Vec<String> = dial.settings().take(4).map(|s| dial.write(s)).collect();
-        assert_eq!(tried, ["20s", "45s", "15s", "1m"]);
+        assert_eq!(tried, ["45s", "20s", "15s", "1m"]);
         assert_eq!(dial.write(90.0), "1m30s");
         assert_eq!(dial.between(30.0, 60.0), Some(45.0));
         assert_eq!(dial.between(30.0, 35.0), None);
