@@ -11,7 +11,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcast::canary::Provider;
-use rollcast::cli::simulate::{Assignment, Request, Rollout, Simulate, Source, run};
+use rollcast::cli::shared::Assignment;
+use rollcast::cli::simulate::{Request, Rollout, Simulate, Source, run};
 use rollcast::cli::{Args, Command};
 use rollcast::diagnostic::Diagnostic;
 use rollcast::record::Record;

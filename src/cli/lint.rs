@@ -8,8 +8,8 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use super::manifests::{Given, WishArgs};
-use super::simulate::{Assignment, assignment};
-use super::{RulesArg, simulate};
+use super::shared::{Assignment, assignment};
+use super::{RulesArg, shared};
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::k8s::manifest;
 use crate::lint::{self, REFUSED, Severity};
@@ -144,7 +144,7 @@ fn overrides(args: &Lint) -> Vec<Override> {
         key: "rules".to_owned(),
         value: crate::canary::Rules::from(rules).as_str().to_owned(),
     });
-    simulate::overrides(&args.set)
+    shared::overrides(&args.set)
         .into_iter()
         .chain(rules)
         .collect()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::ProviderArg;
-use super::simulate::{Assignment, assignment};
+use super::shared::{Assignment, assignment};
 use crate::canary::Provider;
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::scenario::{self, Files, Found, Imported, Inputs, Override, Scenario, Wishes, assemble};

@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::report::text::Palette;
 use crate::study::shard::{MergeError, Shard, merge};
 
-use super::simulate::default_directory;
+use super::shared::OutArgs;
 use super::{Format, predict};
 
 /// Arguments of `merge`.
@@ -24,12 +24,9 @@ pub struct Merge {
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Directory for the files; without it output/, then the name of the scenario.
-    #[arg(long, value_name = "DIR", conflicts_with = "no_out")]
-    pub out: Option<PathBuf>,
-    /// Write no files.
-    #[arg(long)]
-    pub no_out: bool,
+    /// Where the files go.
+    #[command(flatten)]
+    pub output: OutArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -43,10 +40,7 @@ The result is what `rollcast predict` without --shard would have given, byte for
 pub fn run(args: &Merge, palette: Palette, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let shards: Vec<Shard> = args.parts.iter().map(read).collect::<Result<_, _>>()?;
     let forecast = merge(shards).map_err(|error| refused(args, &error))?;
-    let directory = (!args.no_out).then(|| {
-        let named = || default_directory(&forecast.subject.scenario);
-        args.out.clone().unwrap_or_else(named)
-    });
+    let directory = args.output.directory(&forecast.subject.scenario);
     predict::print(&forecast, directory.as_deref(), args.format, palette, out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -18,6 +18,7 @@ mod revision;
 mod scenario_files;
 mod schema;
 mod series;
+pub mod shared;
 pub mod simulate;
 mod source;
 pub mod tune;

@@ -23,7 +23,7 @@ use crate::study::tune::Traffic;
 use crate::study::tune::trial::{Arm, Crew};
 
 use super::predict::{share, threads};
-use super::simulate::{Assignment, assignment, default_directory, overrides, read_patches};
+use super::shared::{ChangeArgs, OutArgs, counted, overrides, read_patches};
 use super::{Format, interrupt};
 
 /// Arguments of `power`.
@@ -53,18 +53,12 @@ pub struct PowerArgs {
     /// Seed of the first run of every rate, each other having the next one; the scenario's own without it.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// Directory for the files; without it output/, then the path of the scenario under scenarios/.
-    #[arg(long, value_name = "DIR", conflicts_with = "no_out")]
-    pub out: Option<PathBuf>,
-    /// Write no files.
-    #[arg(long)]
-    pub no_out: bool,
-    /// Set a key of the scenario: a TOML value, else a string. May be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    pub set: Vec<Assignment>,
-    /// A patch of the manifests' objects, as `simulate` takes it. May be repeated; --set comes after it.
-    #[arg(long = "patch", value_name = "FILE")]
-    pub patches: Vec<PathBuf>,
+    /// Where the files go.
+    #[command(flatten)]
+    pub output: OutArgs,
+    /// What is laid over the scenario.
+    #[command(flatten)]
+    pub changes: ChangeArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -76,8 +70,9 @@ Exits with 0 whatever the curve is, with 2 when the scenario cannot be run or wa
 
 /// Runs the command. Files are written before anything is printed.
 pub fn run(args: &PowerArgs, palette: Palette, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let patches = read_patches(&args.patches)?;
-    let mut scenario = scenario::load_patched(&args.scenario, &patches, &overrides(&args.set))?;
+    let patches = read_patches(&args.changes.patches)?;
+    let mut scenario =
+        scenario::load_patched(&args.scenario, &patches, &overrides(&args.changes.set))?;
     scenario.run.seed = args.seed.unwrap_or(scenario.run.seed);
     let version = pushed(&scenario)?;
     let threads = Threads::start(args.threads)?;
@@ -114,10 +109,7 @@ pub fn run(args: &PowerArgs, palette: Palette, out: &mut impl Write) -> anyhow::
         even: crossing(&points, 0.5),
         points,
     };
-    let directory = (!args.no_out).then(|| {
-        let named = || default_directory(&scenario.name);
-        args.out.clone().unwrap_or_else(named)
-    });
+    let directory = args.output.directory(&scenario.name);
     if let Some(directory) = &directory {
         let files = shown::files(&power).context("the curve cannot be reported")?;
         write::write(directory, &files)?;
@@ -198,16 +190,13 @@ impl Field<'_> {
     }
 
     fn scenario(&self, rate: f64) -> Result<Scenario, Diagnostic> {
-        let mut set = overrides(&self.args.set);
+        let mut set = overrides(&self.args.changes.set);
         set.push(Override {
             key: format!("versions.{}.env.FAIL_RATE", toml::Value::from(self.version)),
             value: format!("{rate}"),
         });
         if self.aggregate {
-            set.push(Override {
-                key: "run.traffic_model".to_owned(),
-                value: "aggregate".to_owned(),
-            });
+            set.push(counted());
         }
         scenario::load_patched(&self.args.scenario, self.patches, &set)
     }

@@ -23,9 +23,8 @@ use crate::study::monte_carlo::{self, Batch, Run, Threads};
 use crate::study::shard::{Part, SHARD_VERSION, Shard};
 use crate::time::Span;
 
-use super::simulate::{
-    Assignment, assignment, default_directory, overrides, read_patches, with_rules,
-};
+use super::shared::{ChangeArgs, OutArgs, overrides, read_patches};
+use super::simulate::with_rules;
 use super::{Format, RulesArg, interrupt};
 
 /// Arguments of `predict`.
@@ -52,21 +51,15 @@ pub struct Predict {
     /// Seed of the first run, each other having the next one; the scenario's own without it.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// Directory for the files; without it output/, then the path of the scenario under scenarios/.
-    #[arg(long, value_name = "DIR", conflicts_with = "no_out")]
-    pub out: Option<PathBuf>,
-    /// Write no files.
-    #[arg(long)]
-    pub no_out: bool,
+    /// Where the files go.
+    #[command(flatten)]
+    pub output: OutArgs,
     /// How thresholds are read; as the scenario says without it.
     #[arg(long, value_enum)]
     pub rules: Option<RulesArg>,
-    /// Set a key of the scenario: a TOML value, else a string. May be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    pub set: Vec<Assignment>,
-    /// A patch of the manifests' objects, as `simulate` takes it. May be repeated; --set comes after it.
-    #[arg(long = "patch", value_name = "FILE")]
-    pub patches: Vec<PathBuf>,
+    /// What is laid over the scenario.
+    #[command(flatten)]
+    pub changes: ChangeArgs,
     /// A service level objective, as 99.9%: say how much of its error budget a run uses up.
     #[arg(long, value_name = "PERCENT", value_parser = objective)]
     pub slo: Option<u32>,
@@ -121,7 +114,7 @@ Exits with 0 whatever the outcomes, with 2 when the scenario cannot be run or wa
 pub fn run(args: &Predict, palette: Palette, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let scenario = Arc::new(load(args)?);
     let stop = interrupt::flag();
-    let directory = directory(args, &scenario);
+    let directory = args.output.directory(&scenario.name);
     if let Some(part) = args.shard {
         return shard(args, &scenario, part, directory.as_deref(), stop, out);
     }
@@ -182,8 +175,8 @@ pub(super) fn print(
 }
 
 fn load(args: &Predict) -> Result<Scenario, Diagnostic> {
-    let set = with_rules(&args.set, args.rules.map(Rules::from));
-    let patches = read_patches(&args.patches)?;
+    let set = with_rules(&args.changes.set, args.rules.map(Rules::from));
+    let patches = read_patches(&args.changes.patches)?;
     let mut scenario = scenario::load_patched(&args.scenario, &patches, &overrides(&set))?;
     scenario.run.seed = args.seed.unwrap_or(scenario.run.seed);
     Ok(scenario)
@@ -311,24 +304,16 @@ fn shard(
     Ok(ExitCode::SUCCESS)
 }
 
-fn directory(args: &Predict, scenario: &Scenario) -> Option<PathBuf> {
-    if args.no_out {
-        return None;
-    }
-    let named = || default_directory(&scenario.name);
-    Some(args.out.clone().unwrap_or_else(named))
-}
-
 /// What simulates the scenario once, as these arguments have it.
 fn command(args: &Predict) -> String {
     let mut command = format!("rollcast simulate {}", args.scenario.display());
     if let Some(rules) = args.rules {
         command += &format!(" --rules {}", Rules::from(rules).as_str());
     }
-    for patch in &args.patches {
+    for patch in &args.changes.patches {
         command += &format!(" --patch {}", patch.display());
     }
-    for set in &args.set {
+    for set in &args.changes.set {
         command += &format!(" --set {}={}", set.key, set.value);
     }
     command

@@ -218,12 +218,8 @@ fn of_run(directory: &Path) -> Result<Source, Diagnostic> {
     let ended_ms = number("/ended_at_s")? * 1000.0;
     let zero = Timestamp::from_millis((horizon_ms - ended_ms).round() as i64);
     let version = record.pointer("/scenario/prometheus/version");
-    let version = match version.and_then(Json::as_str) {
-        Some("2.42") => Version::V2_42,
-        Some("2.53") => Version::V2_53,
-        Some("3") => Version::V3,
-        _ => return Err(incomplete("/scenario/prometheus/version")),
-    };
+    let version = (version.and_then(Json::as_str).and_then(Version::of_release))
+        .ok_or_else(|| incomplete("/scenario/prometheus/version"))?;
     let (storage, newest) = read(&directory.join(series::FILE), series::ZERO)
         .map_err(|error| error.help("write the series with `rollcast simulate --series`"))?;
     Ok(Source {

@@ -11,9 +11,8 @@ use clap::Args;
 use regex::Regex;
 use serde_json::json;
 
-use crate::canary::Provider;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Object, Settings};
+use crate::engine::Object;
 use crate::openmetrics::Wanted;
 use crate::promql::{Options, Version};
 use crate::record::Record;
@@ -24,12 +23,13 @@ use crate::replay::{
 use crate::report::text::Palette;
 use crate::report::{self, files, json as summary, write};
 use crate::scenario::{self, Override, Scenario, Wishes};
+use crate::sim;
 use crate::time::{Span, Timestamp};
 use crate::tsdb::{Labels, Storage};
 
 use super::manifests::Given;
 use super::query::Moment;
-use super::simulate::{Assignment, assignment};
+use super::shared::{Assignment, assignment};
 use super::verify::PrometheusVersion;
 use super::{Format, RulesArg, source};
 
@@ -50,7 +50,7 @@ pub struct Replay {
         conflicts_with = "prometheus"
     )]
     pub openmetrics: Option<PathBuf>,
-    /// Ask a Prometheus instead (needs the feature `live`).
+    /// Ask a Prometheus instead: to come with the feature `live`, which this version does not have.
     #[arg(long, value_name = "URL")]
     pub prometheus: Option<String>,
     /// The tick that detected the new revision, in Unix seconds; the first of --ticks without it.
@@ -160,14 +160,10 @@ fn replayed(args: &Replay) -> Result<Record, Diagnostic> {
             "manifests": scenario.manifests,
         }),
         canary: canary.clone(),
-        objects: engine_objects(scenario),
-        settings: Settings {
-            rules: scenario.rules,
-            provider: scenario.provider,
-            mesh_provider: scenario.flagger.mesh_provider.clone(),
-            metrics_server: scenario.flagger.metrics_server.clone(),
-            ..Settings::default()
-        },
+        objects: std::iter::once(Object::from(scenario.manifests.deployment.clone()))
+            .chain(sim::other_objects(&scenario.manifests))
+            .collect(),
+        settings: sim::settings(scenario),
         provider: scenario.provider_in_force(),
         options: Options::default(),
         ticks,
@@ -257,7 +253,7 @@ fn objects(args: &Replay) -> Result<Objects, Diagnostic> {
         .any(|set| set.key.replace(['"', '\''], "") == "prometheus.version");
     Ok(Objects {
         version: version
-            .then(|| version_of(&scenario.prometheus.version))
+            .then(|| Version::of_release(&scenario.prometheus.version))
             .flatten(),
         scenario,
         notes,
@@ -277,21 +273,6 @@ fn spelled_out(set: &Assignment) -> Override {
     }
 }
 
-fn engine_objects(scenario: &Scenario) -> Vec<Object> {
-    let manifests = &scenario.manifests;
-    let deployment = std::iter::once(Object::from(manifests.deployment.clone()));
-    deployment
-        .chain(manifests.metric_templates.iter().cloned().map(Object::from))
-        .chain(manifests.alert_providers.iter().cloned().map(Object::from))
-        .chain(manifests.hpas.iter().cloned().map(Object::from))
-        .chain(manifests.ingresses.iter().cloned().map(Object::from))
-        .chain(manifests.http_routes.iter().cloned().map(Object::from))
-        .chain(manifests.services.iter().cloned().map(Object::from))
-        .chain(manifests.config_maps.iter().cloned().map(Object::from))
-        .chain(manifests.secrets.iter().cloned().map(Object::from))
-        .collect()
-}
-
 /// The series of a recording, as far as the replay can ask for them.
 struct Recording {
     storage: Storage,
@@ -308,7 +289,7 @@ impl Recording {
         scenario: &Scenario,
         ticks: &[Timestamp],
     ) -> Result<Recording, Diagnostic> {
-        let texts = query_texts(scenario);
+        let texts: Vec<&str> = sim::query_texts(scenario).collect();
         // A metric's name may come out of a template or a pattern: then anything may be asked for.
         let anything = texts
             .iter()
@@ -334,7 +315,7 @@ impl Recording {
             let name = labels.metric_name();
             before_3 |= name.ends_with("_bucket") && is_whole(labels.get("le"));
             if name == "prometheus_build_info" {
-                version = version_of(labels.get("version"));
+                version = Version::of_release(labels.get("version"));
             }
             anything
                 || name == REQUESTS
@@ -362,42 +343,6 @@ impl Recording {
 /// A bucket's bound as only 2.x stores it: 3.x writes whole bounds with a decimal.
 fn is_whole(bound: &str) -> bool {
     !bound.is_empty() && bound.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn version_of(text: &str) -> Option<Version> {
-    let mut parts = text.split('.');
-    let (major, minor) = (parts.next()?, parts.next());
-    match (major, minor.and_then(|minor| minor.parse::<u32>().ok())) {
-        ("3", _) => Some(Version::V3),
-        // Extrapolation changed in 2.51.
-        ("2", Some(minor)) if minor >= 51 => Some(Version::V2_53),
-        ("2", Some(_)) => Some(Version::V2_42),
-        _ => None,
-    }
-}
-
-/// Every query that the engine may send, templates unrendered.
-fn query_texts(scenario: &Scenario) -> Vec<&str> {
-    let manifests = &scenario.manifests;
-    let builtin: &[&str] = match scenario.provider_in_force() {
-        Provider::Nginx => &[
-            "nginx_ingress_controller_requests nginx_ingress_controller_response_duration_seconds_sum \
-             nginx_ingress_controller_response_duration_seconds_count",
-        ],
-        _ => &["http_request_duration_seconds_count http_request_duration_seconds_bucket"],
-    };
-    let analysis = manifests.canary.spec.analysis.iter();
-    let inline = analysis
-        .flat_map(|analysis| &analysis.metrics)
-        .map(|metric| &*metric.query);
-    let templates = manifests
-        .metric_templates
-        .iter()
-        .map(|template| &*template.spec.query);
-    inline
-        .chain(templates)
-        .chain(builtin.iter().copied())
-        .collect()
 }
 
 /// No query looks further back: all durations in its text together, the longest interval of a metric, the lookback.
@@ -572,6 +517,6 @@ fn text_of(path: &Path) -> Result<String, Diagnostic> {
 }
 
 fn without_live() -> Diagnostic {
-    Diagnostic::new("this rollcast cannot ask a Prometheus: it was built without the feature `live`")
-        .help("build it with `cargo install rollcast --features live`, or export the series (`promtool tsdb dump-openmetrics`) and give them with --openmetrics")
+    Diagnostic::new("this rollcast cannot ask a Prometheus")
+        .help("that is to come with `--features live`, which this version does not have: export the series (`promtool tsdb dump-openmetrics`) and give them with --openmetrics")
 }

@@ -1,25 +1,25 @@
 //! `rollcast simulate`: one run of a scenario, or of manifests alone; its story on the terminal, its files in an output directory.
 
 use std::io::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 
 use crate::canary::{Provider, Rules};
-use crate::diagnostic::{Diagnostic, SourceText};
+use crate::diagnostic::Diagnostic;
 use crate::record::Record;
 use crate::report::files::{self, File};
 use crate::report::text::{self, Palette};
 use crate::report::{json, providers, write};
-use crate::scenario::{self, Expect, Inputs, LeftOut, Override, Scenario};
+use crate::scenario::{self, Expect, Inputs, LeftOut, Scenario};
 use crate::sim;
 use crate::study::expectation::{ExpectationResult, evaluate};
 use crate::tsdb::Storage;
 
 use super::manifests::{Given, ManifestArgs};
+use super::shared::{Assignment, ChangeArgs, OutArgs, overrides, read_patches};
 use super::{Format, ProviderArg, RulesArg, series};
 
 /// Arguments of `simulate`.
@@ -38,12 +38,9 @@ pub struct Simulate {
     /// Seed of the run; the scenario's own without it.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// Directory for the files; without it output/, then the path of the scenario under scenarios/.
-    #[arg(long, value_name = "DIR", conflicts_with = "no_out")]
-    pub out: Option<PathBuf>,
-    /// Write no files.
-    #[arg(long)]
-    pub no_out: bool,
+    /// Where the files go.
+    #[command(flatten)]
+    pub output: OutArgs,
     /// Write series.om too: everything the run's Prometheus scraped, as OpenMetrics, for `rollcast query` and promtool.
     #[arg(long, conflicts_with = "no_out")]
     pub series: bool,
@@ -62,13 +59,9 @@ pub struct Simulate {
         conflicts_with = "compare_rules"
     )]
     pub compare_provider: Option<ProviderArg>,
-    /// Set a key of the scenario: a TOML value, else a string. May be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    pub set: Vec<Assignment>,
-    /// A patch of the manifests' objects, as for `kubectl patch --type merge`: what changes, each with its kind and name.
-    /// May be repeated; --set comes after it.
-    #[arg(long = "patch", value_name = "FILE")]
-    pub patches: Vec<PathBuf>,
+    /// What is laid over the scenario.
+    #[command(flatten)]
+    pub changes: ChangeArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -87,15 +80,6 @@ Exits with 0, with 1 when an expectation of the scenario failed, with 2 when it 
 
 /// The file of a run's directory that the run can be made again from.
 pub(super) const INPUTS: &str = "inputs.json";
-
-/// A key of the scenario and the value it is to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Assignment {
-    /// The key, its parts separated by dots.
-    pub key: String,
-    /// The value as typed.
-    pub value: String,
-}
 
 /// One run that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,11 +145,6 @@ pub fn rollout(request: &Request) -> Result<Rollout, Diagnostic> {
     })
 }
 
-/// The texts of patch files.
-pub(super) fn read_patches(paths: &[PathBuf]) -> Result<Vec<Arc<SourceText>>, Diagnostic> {
-    paths.iter().map(|path| scenario::patch(path)).collect()
-}
-
 /// Assignments, and the rules, where they were asked for, as the last of them.
 pub(super) fn with_rules(set: &[Assignment], rules: Option<Rules>) -> Vec<Assignment> {
     let rules = rules.map(|rules| Assignment {
@@ -173,16 +152,6 @@ pub(super) fn with_rules(set: &[Assignment], rules: Option<Rules>) -> Vec<Assign
         value: rules.as_str().to_owned(),
     });
     set.iter().cloned().chain(rules).collect()
-}
-
-/// Assignments as the library takes them.
-pub(super) fn overrides(set: &[Assignment]) -> Vec<Override> {
-    let set = set.iter();
-    set.map(|set| Override {
-        key: set.key.clone(),
-        value: set.value.clone(),
-    })
-    .collect()
 }
 
 /// Runs the command over what makes a rollout of a request. Files are written before anything is printed, so a reader who
@@ -235,8 +204,8 @@ pub fn run(
 fn request(args: &Simulate, source: &Source, rules: Option<Rules>) -> Request {
     Request {
         source: source.clone(),
-        patches: args.patches.clone(),
-        set: with_rules(&args.set, rules),
+        patches: args.changes.patches.clone(),
+        set: with_rules(&args.changes.set, rules),
         seed: args.seed,
         series: args.series,
     }
@@ -266,7 +235,7 @@ fn one(
     palette: Palette,
 ) -> anyhow::Result<String> {
     let record = &rollout.record;
-    let directory = directory(args, record);
+    let directory = args.output.directory(&record.scenario_name);
     write_files(directory.as_deref(), || files_of(rollout))?;
     if args.format == Format::Json {
         let failed: Vec<ExpectationResult> =
@@ -306,7 +275,7 @@ fn compare(
     [first_name, second_name]: [String; 2],
     palette: Palette,
 ) -> anyhow::Result<String> {
-    let directory = directory(args, &first.record);
+    let directory = args.output.directory(&first.record.scenario_name);
     write_files(directory.as_deref(), || {
         let mut all = files::under(&first_name, files_of(first)?);
         all.extend(files::under(&second_name, files_of(second)?));
@@ -334,22 +303,6 @@ fn files_of(rollout: &Rollout) -> anyhow::Result<Vec<File>> {
     Ok(all)
 }
 
-/// Where the files go: what was asked for, else a directory of the scenario's name.
-fn directory(args: &Simulate, record: &Record) -> Option<PathBuf> {
-    if args.no_out {
-        return None;
-    }
-    let named = || default_directory(&record.scenario_name);
-    Some(args.out.clone().unwrap_or_else(named))
-}
-
-/// `output/` and the scenario's name; a name that leads elsewhere (`../x`) stays inside.
-pub(super) fn default_directory(scenario: &str) -> PathBuf {
-    let parts = Path::new(scenario).components();
-    let inside = parts.filter(|part| matches!(part, Component::Normal(_)));
-    Path::new("output").join(inside.collect::<PathBuf>())
-}
-
 fn write_files(
     directory: Option<&Path>,
     files: impl FnOnce() -> anyhow::Result<Vec<File>>,
@@ -365,47 +318,4 @@ fn where_files_are(directory: Option<&Path>) -> String {
     directory.map_or_else(String::new, |directory| {
         format!("\nfiles: {}\n", directory.display())
     })
-}
-
-/// Reads `KEY=VALUE`.
-pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok(Assignment {
-            key: key.trim().to_owned(),
-            value: value.to_owned(),
-        }),
-        _ => Err("a key and a value are needed, as in traffic.rate=50/s".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_go_below_output_whatever_a_scenario_is_called() {
-        for (name, directory) in [
-            ("chaos30", "output/chaos30"),
-            ("library/a/b", "output/library/a/b"),
-            ("../../elsewhere", "output/elsewhere"),
-            ("/etc", "output/etc"),
-        ] {
-            assert_eq!(default_directory(name), Path::new(directory));
-        }
-    }
-
-    #[test]
-    fn an_assignment_is_split_at_its_first_equals_sign() {
-        for (text, parsed) in [
-            ("traffic.rate=50/s", Some(("traffic.rate", "50/s"))),
-            ("a = b=c", Some(("a", " b=c"))),
-            ("title=", Some(("title", ""))),
-            ("traffic.rate", None),
-            ("=50/s", None),
-        ] {
-            let found = assignment(text).ok();
-            let found = found.as_ref().map(|set| (&*set.key, &*set.value));
-            assert_eq!(found, parsed, "{text}");
-        }
-    }
 }

@@ -29,7 +29,7 @@ use crate::study::tune::trial::{Arm, Crew};
 use crate::study::tune::{KnobValues, ReleaseTried, TUNED_VERSION, Traffic, Tuned};
 
 use super::predict::threads;
-use super::simulate::{Assignment, assignment, default_directory, overrides, read_patches};
+use super::shared::{ChangeArgs, OutArgs, counted, overrides, read_patches};
 use super::{Format, interrupt};
 
 /// Arguments of `tune`.
@@ -38,7 +38,7 @@ use super::{Format, interrupt};
 pub struct Tune {
     /// The scenario's TOML file.
     pub scenario: PathBuf,
-    /// What is varied, on which releases, and what is to be achieved: a TOML file.
+    /// What is varied, on which releases, and what is to be achieved: a TOML file. What it sets comes after --set.
     #[arg(long, value_name = "SPACE.toml")]
     pub space: PathBuf,
     /// Say why a candidate is recommended, or is not; number 0 is the scenario as it stands. Reads the search's files where
@@ -60,18 +60,12 @@ pub struct Tune {
     /// Seed of the first run of every candidate and release, each other having the next one; the scenario's own without it.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// Directory for the files; without it output/, then the path of the scenario under scenarios/.
-    #[arg(long, value_name = "DIR", conflicts_with = "no_out")]
-    pub out: Option<PathBuf>,
-    /// Write no files.
-    #[arg(long)]
-    pub no_out: bool,
-    /// Set a key of the scenario, before the space does: a TOML value, else a string. May be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    pub set: Vec<Assignment>,
-    /// A patch of the manifests' objects, as `simulate` takes it. May be repeated; --set comes after it.
-    #[arg(long = "patch", value_name = "FILE")]
-    pub patches: Vec<PathBuf>,
+    /// Where the files go.
+    #[command(flatten)]
+    pub output: OutArgs,
+    /// What is laid over the scenario.
+    #[command(flatten)]
+    pub changes: ChangeArgs,
 }
 
 /// How requests are simulated.
@@ -104,10 +98,7 @@ pub fn run(args: &Tune, palette: Palette, out: &mut impl Write) -> anyhow::Resul
     let space = space::read(&source)?;
     let heat = heat(args, &space)?;
     let sources = Sources::read(args)?;
-    let directory = (!args.no_out).then(|| {
-        let named = || default_directory(&sources.scenario.name);
-        args.out.clone().unwrap_or_else(named)
-    });
+    let directory = args.output.directory(&sources.scenario.name);
     let digest = digest(args, &sources.scenario, &source);
     let known = args
         .explain
@@ -184,8 +175,8 @@ struct Sources<'a> {
 
 impl<'a> Sources<'a> {
     fn read(args: &'a Tune) -> Result<Sources<'a>, Diagnostic> {
-        let patches = read_patches(&args.patches)?;
-        let set = overrides(&args.set);
+        let patches = read_patches(&args.changes.patches)?;
+        let set = overrides(&args.changes.set);
         let mut scenario = scenario::load_patched(&args.scenario, &patches, &set)?;
         scenario.run.seed = args.seed.unwrap_or(scenario.run.seed);
         Ok(Sources {
@@ -201,10 +192,7 @@ impl<'a> Sources<'a> {
         let mut set = self.set.clone();
         set.extend(assigned.iter().map(Assigned::as_override));
         if aggregate {
-            set.push(Override {
-                key: "run.traffic_model".to_owned(),
-                value: "aggregate".to_owned(),
-            });
+            set.push(counted());
         }
         scenario::load_patched(&self.args.scenario, &self.patches, &set)
     }
@@ -484,10 +472,10 @@ fn told(
 /// What simulates the scenario as it stands.
 fn command(args: &Tune) -> String {
     let mut command = format!("rollcast simulate {}", args.scenario.display());
-    for patch in &args.patches {
+    for patch in &args.changes.patches {
         command += &format!(" --patch {}", patch.display());
     }
-    for set in &args.set {
+    for set in &args.changes.set {
         command += &format!(" --set {}={}", set.key, set.value);
     }
     command

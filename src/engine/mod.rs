@@ -58,17 +58,18 @@ use crate::time::Span;
 
 /// What one tick may ask of the world around it.
 pub trait World {
-    /// Reads an object; `None` if it does not exist.
-    fn read(&mut self, object: &ObjectRef) -> Result<Option<Object>, ReadError>;
-    /// Shows an object to `see`, the same that [`World::read`] would return. A world that holds its objects in memory
-    /// does better to lend them than to copy them, since most reads only look.
+    /// Shows an object to `see`; `None` if it does not exist. Most reads only look, and a world that holds its objects in
+    /// memory lends them.
     fn look(
         &mut self,
         object: &ObjectRef,
         see: &mut dyn FnMut(Option<&Object>),
-    ) -> Result<(), ReadError> {
-        see(self.read(object)?.as_ref());
-        Ok(())
+    ) -> Result<(), ReadError>;
+    /// Reads an object; `None` if it does not exist.
+    fn read(&mut self, object: &ObjectRef) -> Result<Option<Object>, ReadError> {
+        let mut found = None;
+        self.look(object, &mut |object| found = object.cloned())?;
+        Ok(found)
     }
     /// Creates or changes an object.
     fn write(&mut self, write: Write) -> Result<(), WriteError>;

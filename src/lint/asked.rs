@@ -214,11 +214,7 @@ fn read<'a>(
         variables: &metric.template_variables,
     };
     let options = Options {
-        version: match scenario.prometheus.version.as_str() {
-            "2.42" => Version::V2_42,
-            "2.53" => Version::V2_53,
-            _ => Version::V3,
-        },
+        version: Version::of_release(&scenario.prometheus.version).unwrap_or_default(),
         ..Options::default()
     };
     let mut place = place;

@@ -67,6 +67,30 @@ pub enum Version {
     V3,
 }
 
+impl Version {
+    /// The rules of a release; nothing for what is none.
+    ///
+    /// ```
+    /// use rollcast::promql::Version;
+    ///
+    /// assert_eq!(Version::of_release("2.42.0"), Some(Version::V2_42));
+    /// assert_eq!(Version::of_release("2.53"), Some(Version::V2_53));
+    /// assert_eq!(Version::of_release("3"), Some(Version::V3));
+    /// assert_eq!(Version::of_release("1.8"), None);
+    /// ```
+    pub fn of_release(release: &str) -> Option<Version> {
+        let mut parts = release.split('.');
+        let (major, minor) = (parts.next()?, parts.next());
+        match (major, minor.and_then(|minor| minor.parse::<u32>().ok())) {
+            ("3", _) => Some(Version::V3),
+            // Extrapolation changed in 2.51.
+            ("2", Some(minor)) if minor >= 51 => Some(Version::V2_53),
+            ("2", Some(_)) => Some(Version::V2_42),
+            _ => None,
+        }
+    }
+}
+
 /// What a Prometheus server is configured with, as far as queries notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {

@@ -248,6 +248,19 @@ pub struct CheckRow {
     pub passed: bool,
 }
 
+impl From<&QueryRecord> for CheckRow {
+    fn from(query: &QueryRecord) -> Self {
+        CheckRow {
+            at: query.evaluated_at,
+            metric: query.metric.clone(),
+            source: query.source,
+            value: query.value,
+            bound: query.bound,
+            passed: query.passed,
+        }
+    }
+}
+
 /// One tick.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TickRecord {

@@ -135,10 +135,6 @@ impl<'s> ReplayWorld<'s> {
 }
 
 impl engine::World for ReplayWorld<'_> {
-    fn read(&mut self, object: &ObjectRef) -> Result<Option<Object>, ReadError> {
-        Ok(self.cluster.get(object).cloned())
-    }
-
     fn look(
         &mut self,
         object: &ObjectRef,

@@ -73,14 +73,7 @@ fn came_to(tick: &TickRecord) -> String {
 
 fn check(record: &Record, tick: &TickRecord, explained: &Explained<'_>) -> String {
     let query = explained.query;
-    let row = CheckRow {
-        at: query.evaluated_at,
-        metric: query.metric.clone(),
-        source: query.source,
-        value: query.value,
-        bound: query.bound,
-        passed: query.passed,
-    };
+    let row = CheckRow::from(query);
     let verdict = if query.passed { "PASS" } else { "FAIL" };
     let mut out = format!("{}: {verdict}, {}\n", metric(&row), comparison(&row));
     out += &format!("  asked at {}:\n", query.evaluated_at.clock());

@@ -81,14 +81,7 @@ fn row(record: &Record, replay: &Replay, tick: &TickRecord, palette: Palette) ->
 }
 
 fn check(query: &QueryRecord, palette: Palette) -> String {
-    let row = CheckRow {
-        at: query.evaluated_at,
-        metric: query.metric.clone(),
-        source: query.source,
-        value: query.value,
-        bound: query.bound,
-        passed: query.passed,
-    };
+    let row = CheckRow::from(query);
     let mark = if query.passed { "✓" } else { "✗" };
     let line = format!("{} {} {mark}", metric(&row), comparison(&row));
     let mut out = format!("         │ {}\n", palette.passed(query.passed, &line));

@@ -54,7 +54,7 @@ pub(super) fn effective(
     file: File,
     name: &str,
     files: &dyn Files,
-    manifests: impl FnOnce() -> Result<Manifests, Diagnostic>,
+    manifests: impl FnOnce() -> Result<(Manifests, Vec<String>), Diagnostic>,
 ) -> Result<Scenario, Diagnostic> {
     let mut reading = Reading {
         text,
@@ -76,8 +76,8 @@ pub(super) fn effective(
     let mut events = reading.events(&file, &versions, horizon)?;
     let chaos = reading.chaos(&file, &versions, horizon)?;
     let expect = reading.expect(&file, horizon)?;
-    let mut manifests = manifests()?;
-    reading.assumptions.append(&mut manifests.converted);
+    let (mut manifests, mut converted) = manifests()?;
+    reading.assumptions.append(&mut converted);
     reading.classes_fit(&traffic.classes, &versions, &manifests.ingresses)?;
     reading.edits(&mut events, &manifests)?;
     let webhooks = reading.webhooks(&file, &events, &manifests, horizon)?;

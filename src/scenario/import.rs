@@ -6,6 +6,7 @@
 //! (refused, with `--as nginx` offered).
 
 mod monitoring;
+mod push;
 
 use std::sync::Arc;
 
@@ -41,25 +42,6 @@ pub struct Imported {
     pub text: String,
     /// What was made up, one sentence each, with what changes it.
     pub assumed: Vec<String>,
-}
-
-/// Keys of `--push`, the key of `[versions.v2]` each stands for, and how its value is written.
-const PUSH_KEYS: [(&str, &str, Kind); 8] = [
-    ("fail-rate", "base_failure_rate", Kind::Number),
-    ("service-time", "service_time", Kind::Text),
-    ("startup", "startup", Kind::Text),
-    ("concurrency", "concurrency", Kind::Number),
-    ("cpu-per-request", "cpu_per_request", Kind::Text),
-    ("image", "image", Kind::Text),
-    ("never-ready", "never_ready", Kind::Bool),
-    ("crash-after", "crash_after", Kind::Text),
-];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Number,
-    Text,
-    Bool,
 }
 
 /// Shortest horizon that is written; the default one.
@@ -469,9 +451,6 @@ impl Draft<'_> {
                 release["env"][variable] = value(given);
                 continue;
             }
-            let Some((_, name, kind)) = PUSH_KEYS.iter().find(|(known, ..)| known == key) else {
-                return Err(unknown_push(key));
-            };
             let carries = template
                 .as_ref()
                 .is_some_and(|t| t.env("FAIL_RATE").is_some());
@@ -480,7 +459,8 @@ impl Draft<'_> {
                 release["env"]["FAIL_RATE"] = value(given);
                 continue;
             }
-            release[*name] = pushed(key, given, *kind)?;
+            let (name, item) = push::setting(key, given)?;
+            release[name] = item;
         }
         let event = inline([("at", "0s".into()), ("push", "v2".into())]);
         self.toml["events"] = value(Array::from_iter([Value::from(event)]));
@@ -555,57 +535,6 @@ impl Draft<'_> {
         }
         table
     }
-}
-
-/// A setting of the release, in its type.
-fn pushed(key: &str, given: &str, kind: Kind) -> Result<Item, Diagnostic> {
-    let wrong = |wanted: &str| {
-        let source = SourceText::new("--push", format!("{key}={given}"));
-        Diagnostic::new(format!("`{key}` must be {wanted}"))
-            .at(&source, key.len() + 1..key.len() + 1 + given.len())
-            .help(format!("write --push {key}={}", example(key)))
-    };
-    Ok(match kind {
-        Kind::Text => value(given),
-        Kind::Bool => value(given.parse::<bool>().map_err(|_| wrong("true or false"))?),
-        Kind::Number => match given.parse::<i64>() {
-            Ok(whole) => value(whole),
-            Err(_) => {
-                let number: f64 = given.parse().map_err(|_| wrong("a number"))?;
-                if !number.is_finite() {
-                    return Err(wrong("a number"));
-                }
-                value(number)
-            }
-        },
-    })
-}
-
-fn example(key: &str) -> &'static str {
-    match key {
-        "fail-rate" => "0.3",
-        "concurrency" => "8",
-        "never-ready" => "true",
-        _ => "20ms",
-    }
-}
-
-fn unknown_push(key: &str) -> Diagnostic {
-    let known = PUSH_KEYS.map(|(key, ..)| key);
-    let source = SourceText::new("--push", key);
-    let help = match nearest::nearest(key, known) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!(
-            "there are {}, and env.NAME for a variable",
-            nearest::listed(&known)
-        ),
-    };
-    Diagnostic::new(format!(
-        "`{}` is nothing that can be pushed",
-        key.escape_debug()
-    ))
-    .at(&source, 0..key.len())
-    .help(help)
 }
 
 enum Port {

@@ -624,9 +624,6 @@ pub struct Manifests {
     pub flagger: Option<FlaggerRelease>,
     /// Objects that were given and play no part.
     pub left_out: Vec<LeftOut>,
-    /// What was said of objects of old API versions, until it joins the scenario's assumptions.
-    #[serde(skip)]
-    pub(super) converted: Vec<String>,
     /// The objects above as they were written, with the scenario's changes, for whoever points at a place in them.
     #[serde(skip)]
     pub documents: Vec<Document>,

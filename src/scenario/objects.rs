@@ -16,7 +16,12 @@ use crate::k8s::manifest::Document;
 use crate::k8s::{Deployment, HorizontalPodAutoscaler, ObjectMeta};
 
 /// Finds the Canary among the documents and everything it names, with the scenario's own fields laid over.
-pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifests, Diagnostic> {
+///
+/// Beside them stands what is to be said of objects that had to be converted.
+pub(super) fn join(
+    scenario: &Node,
+    documents: Vec<Document>,
+) -> Result<(Manifests, Vec<String>), Diagnostic> {
     let mut known = Vec::new();
     let mut converted = Vec::new();
     let mut manifests = Manifests::default();
@@ -146,8 +151,8 @@ pub(super) fn join(scenario: &Node, documents: Vec<Document>) -> Result<Manifest
         let mut used = manifests.documents.iter();
         used.any(|d| d.kind == *kind && d.name == *name)
     });
-    manifests.converted = converted.into_iter().map(|(.., said)| said).collect();
-    Ok(manifests)
+    let said = converted.into_iter().map(|(.., said)| said).collect();
+    Ok((manifests, said))
 }
 
 impl Manifests {

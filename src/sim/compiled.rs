@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::application::Targets;
 use super::exporter::IngressExporter;
+use super::given;
 use super::kubelets::Kubelets;
 use super::path_plan::path_plan;
 use super::requests::PathPlan;
 use super::revisions::Revisions;
 use super::routing::entry;
 use super::world::{Detail, World};
-use crate::canary::{CanaryStatus, Provider};
-use crate::engine::Object;
+use crate::canary::CanaryStatus;
 use crate::engine::cluster::Cluster;
 use crate::evaluator::QueryCache;
 use crate::record::Record;
@@ -48,7 +48,7 @@ impl Compiled {
     pub(super) fn of(scenario: Arc<Scenario>, keep_series: bool) -> Self {
         let plan = path_plan(&scenario, entry(&scenario));
         let revisions = Revisions::new(&scenario);
-        let texts: Vec<&str> = query_texts(&scenario, scenario.provider_in_force()).collect();
+        let texts: Vec<&str> = given::query_texts(&scenario).collect();
         let mut storage = Storage::new();
         let exporters = (0..plan.ingress.controllers)
             .map(|n| IngressExporter::new(&scenario, &texts, keep_series, n, &mut storage))
@@ -118,45 +118,8 @@ fn first_objects(scenario: &Scenario, revisions: &Revisions) -> Cluster {
     let mut cluster = Cluster::default();
     cluster.apply(canary.into());
     cluster.apply(deployment.into());
-    let objects = (manifests.metric_templates.iter().cloned().map(Object::from))
-        .chain(manifests.alert_providers.iter().cloned().map(Object::from))
-        .chain(manifests.hpas.iter().cloned().map(Object::from))
-        .chain(manifests.ingresses.iter().cloned().map(Object::from))
-        .chain(manifests.http_routes.iter().cloned().map(Object::from))
-        .chain(manifests.services.iter().cloned().map(Object::from))
-        .chain(manifests.config_maps.iter().cloned().map(Object::from))
-        .chain(manifests.secrets.iter().cloned().map(Object::from));
-    objects.for_each(|object| cluster.apply(object));
+    given::other_objects(manifests).for_each(|object| cluster.apply(object));
     cluster
-}
-
-/// Every query text that the Canary can ask, templates unrendered, that a rule asks, and what Flagger's builtin ones name.
-fn query_texts(scenario: &Scenario, provider: Provider) -> impl Iterator<Item = &str> {
-    let builtin: &[&str] = match provider {
-        Provider::Nginx => &[
-            "nginx_ingress_controller_requests",
-            "nginx_ingress_controller_response_duration_seconds",
-        ],
-        Provider::Kubernetes | Provider::GatewayApiV1 | Provider::PodScaling => {
-            &["http_request_duration_seconds"]
-        }
-    };
-    let manifests = &scenario.manifests;
-    let inline = manifests
-        .canary
-        .spec
-        .analysis
-        .iter()
-        .flat_map(|analysis| &analysis.metrics);
-    let groups = scenario.prometheus.rule_groups.iter();
-    let recorded = groups.flat_map(|group| &group.rules);
-    (manifests
-        .metric_templates
-        .iter()
-        .map(|template| template.spec.query.as_str()))
-    .chain(inline.map(|metric| metric.query.as_str()))
-    .chain(recorded.map(|rule| rule.expr.as_str()))
-    .chain(builtin.iter().copied())
 }
 
 /// Runs a compiled scenario under one seed after the other, and keeps from run to run what takes time to make and changes no

@@ -104,10 +104,6 @@ impl<'w> Desk<'w> {
 }
 
 impl engine::World for Desk<'_> {
-    fn read(&mut self, object: &ObjectRef) -> Result<Option<Object>, ReadError> {
-        Ok(self.world.cluster.get(object).cloned())
-    }
-
     fn look(
         &mut self,
         object: &ObjectRef,

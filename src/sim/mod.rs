@@ -23,6 +23,7 @@ mod findings;
 mod finish;
 mod fork;
 mod gateway;
+mod given;
 pub mod hpa;
 pub mod ingress;
 mod kubelets;
@@ -57,6 +58,7 @@ use crate::tsdb::Storage;
 
 pub use compiled::{Compiled, Runner};
 pub use fork::{Brief, briefs};
+pub use given::{other_objects, query_texts, settings};
 pub use world::{World, interval};
 
 /// Runs a scenario with its own seed, from its warm-up to its horizon.

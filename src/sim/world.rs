@@ -21,6 +21,7 @@ use super::event::Event;
 use super::exporter::IngressExporter;
 use super::faults::Faults;
 use super::gateway;
+use super::given;
 use super::ingress::{Backend, Group, ScrapeGrid};
 use super::kubelets::Kubelets;
 use super::load_tests::LoadTester;
@@ -40,7 +41,6 @@ use crate::canary::{Canary, CanaryStatus, Phase, Provider};
 use crate::engine::cluster::Cluster;
 use crate::engine::{Decision, Kind, Object, ObjectRef, Settings};
 use crate::evaluator::QueryCache;
-use crate::promql;
 use crate::scenario::Scenario;
 use crate::seed::{Purpose, RunSeed, Stream};
 use crate::time::{Span, Timestamp};
@@ -121,7 +121,7 @@ impl World {
         let scenario = Arc::clone(&compiled.scenario);
         let run_seed = RunSeed(seed);
         let now = Timestamp::ZERO - scenario.run.warm_up;
-        let settings = Arc::new(settings(&scenario));
+        let settings = Arc::new(given::settings(&scenario));
         let provider = scenario.provider_in_force();
         let canary = &scenario.manifests.canary;
 
@@ -142,7 +142,7 @@ impl World {
         let counted_beside = (scenario.versions.keys())
             .map(|version| beside.contains(version))
             .collect();
-        let options = promql_options(&scenario.prometheus.version);
+        let options = given::promql_options(&scenario);
         let groups = &scenario.prometheus.rule_groups;
         let rules = Rules::new(groups, &options, run_seed, &mut storage);
         let retention = RETENTION.max(rules.reach() + scrape_interval);
@@ -579,26 +579,4 @@ pub fn interval(canary: &Canary) -> Span {
         .analysis
         .as_ref()
         .map_or(Span::from_secs(60), |analysis| analysis.interval())
-}
-
-fn settings(scenario: &Scenario) -> Settings {
-    Settings {
-        rules: scenario.rules,
-        provider: scenario.provider,
-        mesh_provider: scenario.flagger.mesh_provider.clone(),
-        metrics_server: scenario.flagger.metrics_server.clone(),
-        ..Settings::default()
-    }
-}
-
-fn promql_options(version: &str) -> promql::Options {
-    let version = match version {
-        "2.42" => promql::Version::V2_42,
-        "2.53" => promql::Version::V2_53,
-        _ => promql::Version::V3,
-    };
-    promql::Options {
-        version,
-        ..promql::Options::default()
-    }
 }

@@ -53,11 +53,7 @@ pub fn arithmetic(query: &QueryRecord, prometheus: &str) -> Vec<Step> {
 
 fn steps(query: &QueryRecord, prometheus: &str) -> Option<Vec<Step>> {
     let options = Options {
-        version: match prometheus {
-            "2.42" => Version::V2_42,
-            "2.53" => Version::V2_53,
-            _ => Version::V3,
-        },
+        version: Version::of_release(prometheus).unwrap_or_default(),
         ..Options::default()
     };
     let storage = storage(query)?;

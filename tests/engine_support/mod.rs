@@ -35,10 +35,6 @@ pub(crate) struct Story {
 }
 
 impl World for Story {
-    fn read(&mut self, object: &ObjectRef) -> Result<Option<Object>, ReadError> {
-        Ok(self.cluster.get(object).cloned())
-    }
-
     fn look(
         &mut self,
         object: &ObjectRef,

@@ -59,7 +59,7 @@ fn left_behind(case: &Case<'_>, query: &QueryRecord) -> Option<Finding> {
     finding(
         "asks-the-ingress-that-left",
         format!(
-            "No values for {}, because it asks for series of ingress-nginx, and under gatewayapi:v1 no request passes it. Ask              the canary's pods: `http_request_duration_seconds` with              kubernetes_pod_name=~\"{}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\", as Flagger's builtin checks do, or take the templateRef \
+            "No values for {}, because it asks for series of ingress-nginx, and under gatewayapi:v1 no request passes it. Ask the canary's pods: `http_request_duration_seconds` with              kubernetes_pod_name=~\"{}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\", as Flagger's builtin checks do, or take the templateRef \
              out of an entry named request-success-rate or request-duration.",
             query.metric, canary.spec.target_ref.name
         ),

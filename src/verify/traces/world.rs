@@ -292,10 +292,6 @@ impl<'t> TraceWorld<'t> {
 }
 
 impl World for TraceWorld<'_> {
-    fn read(&mut self, object: &ObjectRef) -> Result<Option<Object>, ReadError> {
-        Ok(self.cluster.get(object).cloned())
-    }
-
     fn look(
         &mut self,
         object: &ObjectRef,
